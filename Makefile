@@ -1,0 +1,25 @@
+# `make train` and `make test` each go from a fresh clone to done, in a virtual environment of their own.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.10) python3)
+VENV ?= .venv
+BIN = $(VENV)/bin
+ARGS ?=
+
+.PHONY: train test install clean
+
+train: $(VENV)/installed
+	$(BIN)/python -m transducer.train --task assert --baselines none lora prefix $(ARGS)
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest $(ARGS)
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 12) else "Python 3.10 or 3.11 is needed (for DGL), this is %s; set PYTHON=python3.11" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)

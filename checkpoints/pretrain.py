@@ -1,0 +1,218 @@
+"""Pre-trains the embedded base model, a CodeT5-style encoder-decoder of about ten million parameters.
+
+    python -m checkpoints.pretrain --work DIR --data DATA --minutes 120
+    python -m checkpoints.pretrain --work DIR --export checkpoints/codet5-tiny
+
+The first command gathers and tokenizes the corpus (see `corpus`), then trains until the minutes are used up, over as
+many calls as it takes: a killed run goes on from its last checkpoint, and the schedule follows the minutes spent in
+all. The second writes the folder that `transformers` loads, with its model card.
+
+Recipe: T5 with ReLU feed-forward and tied embeddings; Muon (Jordan et al., 2024) for the matrices of the layers and
+AdamW for embeddings, norms and position biases; 32 windows a step; warm-up over the first 2 % of the time, constant,
+then linear to zero over the last 60 %; bfloat16 autocast; loss in nats per target token.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import T5Config, T5ForConditionalGeneration
+
+from .model_card import write_model_folder
+from .objectives import OBJECTIVE_SHARES, OBJECTIVES, WINDOW, Vocabulary, make_example
+from .streams import Streams, prepare
+from .tokenizer import EOS, PAD
+
+WARMUP_SHARE = 0.02
+DECAY_SHARE = 0.6
+
+
+@dataclass(frozen=True)
+class Recipe:
+    width: int = 256
+    feed_forward: int = 1024
+    heads: int = 4
+    encoder_layers: int = 4
+    decoder_layers: int = 4
+    batch: int = 32
+    muon_rate: float = 6e-3
+    query_rate: float = 7.5e-4
+    adam_rate: float = 1e-2
+    weight_decay: float = 0.02
+    seed: int = 0
+
+
+def build_model(recipe: Recipe, vocabulary_size: int) -> T5ForConditionalGeneration:
+    torch.manual_seed(recipe.seed)
+    return T5ForConditionalGeneration(T5Config(
+        vocab_size=vocabulary_size, d_model=recipe.width, d_kv=recipe.width // recipe.heads, d_ff=recipe.feed_forward,
+        num_layers=recipe.encoder_layers, num_decoder_layers=recipe.decoder_layers, num_heads=recipe.heads,
+        feed_forward_proj="relu", dropout_rate=0.0, decoder_start_token_id=PAD, pad_token_id=PAD, eos_token_id=EOS,
+        tie_word_embeddings=True,
+    ))
+
+
+def build_optimizers(model: T5ForConditionalGeneration, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+    queries, matrices, others = [], [], []
+    for name, parameter in model.named_parameters():
+        inside_layer = parameter.ndim == 2 and "block" in name and "relative_attention_bias" not in name
+        (others if not inside_layer else queries if name.endswith(".q.weight") else matrices).append(parameter)
+    # T5 does not divide attention scores by the square root of the head's width: it starts queries that much smaller,
+    # and their rate has to be smaller in proportion, or attention saturates within a few hundred steps.
+    return {
+        "muon": torch.optim.Muon([{"params": matrices, "lr": recipe.muon_rate}, {"params": queries, "lr": recipe.query_rate}],
+                                 weight_decay=recipe.weight_decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+        "adam": torch.optim.AdamW(others, lr=recipe.adam_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+    }
+
+
+def rate_factor(progress: float) -> float:
+    """Multiplier of the learning rates after a share `progress` of the time: warm-up, constant, linear to zero."""
+    return max(0.0, min(1.0, progress / WARMUP_SHARE + 0.02, (1.0 - progress) / DECAY_SHARE))
+
+
+def training_batch(streams: Streams, vocabulary: Vocabulary, recipe: Recipe, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(encoder input [B, 256], labels [B, 96]) of a step: a function of seed and step alone, so a resumed run sees the same."""
+    random = np.random.default_rng([recipe.seed, step])
+    examples = [
+        make_example(streams.window(WINDOW, random), OBJECTIVES[random.choice(len(OBJECTIVES), p=OBJECTIVE_SHARES)],
+                     vocabulary, random)
+        for _ in range(recipe.batch)
+    ]
+    return tuple(torch.from_numpy(np.stack(side)) for side in zip(*examples))
+
+
+def loss_of(model, source: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        return model(input_ids=source, attention_mask=(source != PAD).long(), labels=labels).loss
+
+
+@torch.no_grad()
+def heldout_losses(model, streams: Streams, vocabulary: Vocabulary, windows: int = 64) -> dict[str, float]:
+    """Nats per target token on held-out documents, per stream and objective, with the same corruption every time."""
+    losses = {}
+    for name in streams.names:
+        kept = streams.heldout_windows(name, WINDOW, windows)
+        for objective in OBJECTIVES:
+            random = np.random.default_rng([1, len(losses)])
+            total = count = 0.0
+            for first in range(0, len(kept), 32):
+                examples = [make_example(window, objective, vocabulary, random) for window in kept[first:first + 32]]
+                source, labels = (torch.from_numpy(np.stack(side)) for side in zip(*examples))
+                tokens = int((labels != -100).sum())
+                total += float(loss_of(model, source, labels)) * tokens
+                count += tokens
+            if count:
+                losses[f"{name}/{objective}"] = total / count
+    return losses
+
+
+def save_checkpoint(folder: Path, model, optimizers: dict, state: dict) -> None:
+    """Weights, optimiser state and counters in one safetensors file, written whole or not at all."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.named_parameters()}
+    for kind, optimizer in optimizers.items():
+        for index, entry in optimizer.state_dict()["state"].items():
+            tensors |= {f"{kind}.{index}.{key}": value for key, value in entry.items()}
+    temporary = folder / "checkpoint.safetensors.tmp"
+    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary,
+              metadata={"state": json.dumps(state)})
+    temporary.replace(folder / "checkpoint.safetensors")
+
+
+def load_checkpoint(folder: Path, model, optimizers: dict) -> dict:
+    """Restores what `save_checkpoint` wrote; counters at zero where there is no checkpoint."""
+    path = folder / "checkpoint.safetensors"
+    if not path.exists():
+        return {"step": 0, "seconds": 0.0}
+    from safetensors import safe_open
+
+    tensors = load_file(path)
+    with safe_open(path, "pt") as file:
+        state = json.loads(file.metadata()["state"])
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[f"model.{name}"])
+    for kind, optimizer in optimizers.items():
+        entries: dict[int, dict] = {}
+        for name, tensor in tensors.items():
+            owner, *rest = name.split(".")
+            if owner == kind:
+                entries.setdefault(int(rest[0]), {})[rest[1]] = tensor
+        optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+    return state
+
+
+def train(work: Path, minutes: float, recipe: Recipe, compile_model: bool, save_every: float = 600.0) -> None:
+    streams = Streams(work)
+    vocabulary = Vocabulary.of(streams.tokenizer)
+    model = build_model(recipe, len(streams.tokenizer))
+    optimizers = build_optimizers(model, recipe)
+    base_rates = {kind: [group["lr"] for group in optimizer.param_groups] for kind, optimizer in optimizers.items()}
+    state = load_checkpoint(work, model, optimizers)
+    forward = torch.compile(model) if compile_model else model
+    budget = minutes * 60
+    last_log = last_save = clock = time.monotonic()
+    recent: list[float] = []
+    (work / "recipe.json").write_text(json.dumps(asdict(recipe) | {"minutes": minutes}, indent=1) + "\n", encoding="utf-8")
+    with (work / "log.jsonl").open("a", encoding="utf-8") as log:
+        while state["seconds"] < budget:
+            factor = rate_factor(state["seconds"] / budget)
+            for kind, optimizer in optimizers.items():
+                for group, rate in zip(optimizer.param_groups, base_rates[kind]):
+                    group["lr"] = rate * factor
+            loss = loss_of(forward, *training_batch(streams, vocabulary, recipe, state["step"]))
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for optimizer in optimizers.values():
+                optimizer.step()
+                optimizer.zero_grad()
+            recent.append(loss.item())
+            now = time.monotonic()
+            state = {"step": state["step"] + 1, "seconds": state["seconds"] + now - clock}
+            clock = now
+            if now - last_log > 60:
+                entry = state | {"loss": float(np.mean(recent)), "windows": state["step"] * recipe.batch}
+                if now - last_save > save_every:
+                    save_checkpoint(work, model, optimizers, state)
+                    entry["heldout"] = heldout_losses(model, streams, vocabulary)
+                    last_save = time.monotonic()
+                print(json.dumps(entry), flush=True)
+                log.write(json.dumps(entry) + "\n")
+                log.flush()
+                recent, last_log = [], time.monotonic()
+        save_checkpoint(work, model, optimizers, state)
+        entry = state | {"final": True, "windows": state["step"] * recipe.batch,
+                         "heldout": heldout_losses(model, streams, vocabulary, windows=512)}
+        log.write(json.dumps(entry) + "\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m checkpoints.pretrain", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="folder of the corpus, checkpoints and log")
+    parser.add_argument("--data", type=Path, help="data folder with corpus/ and the tasks; without it only Python is used")
+    parser.add_argument("--minutes", type=float, default=120.0, help="training time in all, over all calls")
+    parser.add_argument("--compile", action="store_true", help="compile the model (needs a C++ compiler; faster)")
+    parser.add_argument("--export", type=Path, metavar="DIR", help="write the trained model to DIR instead of training")
+    options = parser.parse_args(arguments)
+    recipe = Recipe()
+    if options.export:
+        streams = Streams(options.work)
+        model = build_model(recipe, len(streams.tokenizer))
+        load_checkpoint(options.work, model, build_optimizers(model, recipe))
+        write_model_folder(options.export, options.work, model, streams)
+        return 0
+    prepare(options.work, options.data)
+    train(options.work, options.minutes, recipe, options.compile)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

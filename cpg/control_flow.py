@@ -1,0 +1,420 @@
+"""Control flow over points, per body; `cpg/SPEC.md` gives the rule of every construct with an example.
+
+Structured programs need no label resolution: each statement takes the frontier (edges that wait for their
+target), makes its points and returns the frontier behind it. Jumps hand their edges to the innermost context
+that takes them: a loop, a switch, the handlers or the finalizer of a try; what no context takes goes to EXIT.
+
+Statements nest deeply in generated code, so the rules are generators that `_run` drives with a stack of its
+own: `frontier = yield self.statement(...)` is a call. `cpg.expressions` holds the rules for expressions.
+
+What can throw is a table (`Language.throwing`). Only a point inside a try or with gets an `exception` edge for
+that; a throw statement always has one. If no point of a try body can throw according to the table, all of
+them get the edge, so that a handler is never unreachable only because a table is short.
+
+Cost: linear in the tree, times the number of ways into each finalizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from cpg.expressions import ExpressionFlow
+from cpg.flow_graph import ENTRY, EXIT, Finalizer, FlowGraph, Frontier, Handlers, Pending, Target
+from cpg.languages import base
+from cpg.languages.base import Language
+from cpg.parse import SyntaxTree
+
+FINALIZER_DEPTH = 2
+"""Finalizers inside this many finalizers are built once for all ways into them, to bound the work."""
+
+Steps = Generator
+
+
+def control_flow(tree: SyntaxTree, language: Language) -> list[FlowGraph]:
+    """The flow graphs of all bodies, outer before inner: the top level, functions, lambdas, classes.
+
+    A function always has one; the top level and classes only if they execute something.
+    """
+    owners = _owners(tree, language)
+    bodies = [0]
+    bodies += [
+        node
+        for node, kind in enumerate(tree.types)
+        if node and (kind in language.functions or kind in language.classes)
+    ]
+    builder = _Builder(tree, language, owners)
+    graphs = [builder.build(node) for node in bodies]
+    return [graph for graph in graphs if graph is not None]
+
+
+def _owners(tree: SyntaxTree, language: Language) -> list[int]:
+    """For each node the node in whose body it is evaluated."""
+    owners = [0] * len(tree)
+    inner: dict[int, int] = {}
+    for node in range(1, len(tree)):
+        kind = tree.types[node]
+        owner = inner.get(node)
+        if owner is None:
+            owner = owners[tree.parents[node]]
+        owners[node] = owner
+        rule = language.functions.get(kind) or language.classes.get(kind)
+        if rule is None:
+            continue
+        for child in tree.parts(node, rule.body):
+            inner[child] = node
+        if isinstance(rule, base.Function):
+            for group in tree.parts(node, rule.parameters):
+                inner[group] = node
+                for parameter in tree.children[group]:
+                    for value in tree.children[parameter]:
+                        if tree.fields[value] in language.eager:
+                            inner[value] = owner
+    return owners
+
+
+class _Builder(ExpressionFlow):
+    """Builds one body after another; the state is that of the body in hand."""
+
+    def __init__(self, tree: SyntaxTree, language: Language, owners: list[int]) -> None:
+        super().__init__(tree, language, owners)
+        self.rules = {
+            base.Block: self.block,
+            base.Branch: self.branch,
+            base.Loop: self.loop,
+            base.ForEach: self.for_each,
+            base.Switch: self.switch,
+            base.Match: self.match,
+            base.Try: self.try_,
+            base.Guarded: self.guarded,
+            base.Labelled: self.labelled,
+            base.Jump: self.jump,
+            base.Simple: self.simple_steps,
+            base.LocalDeclaration: self.local_declaration,
+            base.Skip: self.skip,
+        }
+
+    # ---------------------------------------------------------------------------------------- bodies
+    def build(self, node: int) -> FlowGraph | None:
+        """The flow graph of the body of `node`, None where it has no body or executes nothing."""
+        language, tree = self.language, self.tree
+        kind = tree.types[node]
+        function = language.functions.get(kind)
+        body = tree.part(node, function.body) if function else -1
+        if function is None and node:
+            body = tree.part(node, language.classes[kind].body)
+        if node and body < 0:
+            return None
+        self.start(node)
+        frontier: Frontier = [Pending(ENTRY)]
+        if function is not None:
+            for parameter in self._parameters(node, function):
+                frontier = self.point(parameter, "parameter", (parameter,), frontier)
+        if function is not None and not isinstance(language.statements.get(tree.types[body]), base.Block):
+            steps = self.simple_steps(body, frontier)
+        else:
+            steps = self.block(body if node else 0, frontier)
+        self.graph.connect(_run(steps), EXIT)
+        if function is None and len(self.graph.nodes) == 2:
+            return None
+        self.graph.splice_joins()
+        return self.graph
+
+    def _parameters(self, node: int, function: base.Function) -> list[int]:
+        tree, wanted = self.tree, self.language.parameter_types
+        found = []
+        for group in tree.parts(node, function.parameters):
+            members = [group] if tree.types[group] in wanted else tree.children[group]
+            found += [member for member in members if tree.types[member] in wanted]
+        return found
+
+    # ------------------------------------------------------------------------------------ statements
+    def statement(self, node: int, frontier: Frontier) -> Steps:
+        """The steps of one statement by its rule."""
+        rule = self.language.statements.get(self.tree.types[node])
+        if rule is None:
+            return self.simple_steps(node, frontier)
+        return self.rules[type(rule)](node, frontier)
+
+    def rule(self, node: int) -> object:
+        """The rule of a node that is known to be a statement."""
+        return self.language.statements[self.tree.types[node]]
+
+    def block(self, node: int, frontier: Frontier) -> Steps:
+        """One after the other."""
+        tree, statements = self.tree, self.language.statements
+        for child in tree.children[node]:
+            kind = tree.types[child]
+            if kind == "ERROR":
+                frontier = yield self.broken(child, frontier)
+            elif statements.get(kind) is None and not self.has_splits(child):
+                frontier = self.point(child, "statement", (child,), frontier)
+            else:
+                frontier = yield self.statement(child, frontier)
+        return frontier
+
+    def broken(self, node: int, frontier: Frontier) -> Steps:
+        """What could not be parsed: its statements if it holds any, else one point."""
+        tree = self.tree
+        inner = [c for c in tree.children[node] if self._is_statement(c)]
+        if inner:
+            frontier = yield self.block(node, frontier)
+        elif tree.ends[node] > tree.starts[node]:
+            frontier = yield self.simple_steps(node, frontier)
+        return frontier
+
+    def _is_statement(self, node: int) -> bool:
+        language, kind = self.language, self.tree.types[node]
+        return kind in language.statements or kind in language.functions or kind in language.classes
+
+    def simple_steps(self, node: int, frontier: Frontier) -> Steps:
+        """One point behind the points of its conditions."""
+        if self.has_splits(node):
+            frontier = yield self.evaluate(node, frontier)
+        return self.point(node, "statement", (node,), frontier)
+
+    def local_declaration(self, node: int, frontier: Frontier) -> Steps:
+        """A point in a function; a member of a class or file is not executed."""
+        if self.tree.types[self.graph.owner] in self.language.functions:
+            frontier = yield self.simple_steps(node, frontier)
+        return frontier
+
+    def skip(self, node: int, frontier: Frontier) -> Steps:
+        """Not executed."""
+        return frontier
+        yield
+
+    def optional(self, node: int, frontier: Frontier) -> Steps:
+        """A statement that may be absent (-1), such as an empty loop body."""
+        if node >= 0:
+            frontier = yield self.statement(node, frontier)
+        return frontier
+
+    def branch(self, node: int, frontier: Frontier) -> Steps:
+        """if; the alternatives are tried in order, so that `elif` parts and a final `else` chain."""
+        rule, tree = self.rule(node), self.tree
+        behind: Frontier = []
+        alternatives = list(reversed(tree.parts(node, rule.alternative)))
+        while True:
+            condition = tree.part(node, rule.condition)
+            if condition >= 0:
+                taken, frontier = yield self.test(condition, frontier)
+            else:
+                taken, frontier = list(frontier), list(frontier)
+            behind += yield self.optional(tree.part(node, rule.consequence), taken)
+            if not alternatives:
+                return behind + frontier
+            node = alternatives.pop()
+            rule = self.language.statements.get(tree.types[node])
+            if not isinstance(rule, base.Branch) or tree.parts(node, rule.alternative):
+                frontier = yield self.statement(node, frontier)
+                return behind + frontier
+
+    def loop(self, node: int, frontier: Frontier) -> Steps:
+        """while, do-while, three-part for."""
+        rule, tree = self.rule(node), self.tree
+        for child in tree.parts(node, rule.initial):
+            frontier = yield self.statement(child, frontier)
+        target = Target(("break", "continue"), self.take_labels())
+        head = self.join(frontier)
+        condition = tree.part(node, rule.condition)
+        done: Frontier = []
+        frontier = [Pending(head)]
+        if rule.tests_first and condition >= 0:
+            frontier, done = yield self.test(condition, frontier, loop=True)
+        self.contexts.append(target)
+        frontier = yield self.optional(tree.part(node, rule.body), frontier)
+        self.contexts.pop()
+        frontier = frontier + target.continued
+        for child in tree.parts(node, rule.update):
+            frontier = yield self.statement(child, frontier)
+        if not rule.tests_first and condition >= 0:
+            frontier, done = yield self.test(condition, frontier, loop=True)
+        self.graph.connect(frontier, head)
+        done = yield self.optional(tree.part(node, rule.otherwise), done)
+        return done + target.left
+
+    def for_each(self, node: int, frontier: Frontier) -> Steps:
+        """The node itself is the point that takes the next element."""
+        rule, tree = self.rule(node), self.tree
+        labels = self.take_labels()
+        iterable, element = tree.part(node, rule.iterable), tree.part(node, rule.target)
+        if iterable >= 0 and self.has_splits(iterable):
+            frontier = yield self.evaluate(iterable, frontier)
+        head = self.point(node, "condition", _present(iterable, element), frontier)[0].source
+        target = Target(("break", "continue"), labels)
+        self.contexts.append(target)
+        frontier = yield self.optional(tree.part(node, rule.body), [Pending(head, "iterate")])
+        self.contexts.pop()
+        self.graph.connect(frontier + target.continued, head)
+        done = yield self.optional(tree.part(node, rule.otherwise), [Pending(head, "done")])
+        return done + target.left
+
+    def match(self, node: int, frontier: Frontier) -> Steps:
+        """Patterns in order; a pattern or guard that fails goes on to the next one."""
+        rule, tree = self.rule(node), self.tree
+        subjects = tree.parts(node, rule.subject)
+        for subject in subjects:
+            frontier = yield self.evaluate(subject, frontier)
+        if subjects:
+            head = self.point(self.bare(subjects[0]), "condition", tuple(subjects), frontier)[0].source
+            frontier = [Pending(head, "case")]
+        behind: Frontier = []
+        body = tree.part(node, rule.body)
+        for clause in tree.parts(body, rule.clause) if body >= 0 else []:
+            patterns = tree.parts(clause, rule.pattern)
+            taken, missed = frontier, []
+            for pattern in patterns:
+                final = self._always_matches(pattern, rule)
+                kind = "statement" if final else "condition"
+                source = self.point(pattern, kind, (pattern,), taken)[0].source
+                taken = [Pending(source) if final else Pending(source, "true")]
+                missed = missed + ([] if final else [Pending(source, "false")])
+            guard = tree.part(clause, rule.guard)
+            if guard >= 0:
+                taken, failed = yield self.test(tree.children[guard][0], taken)
+                missed = missed + failed
+            behind += yield self.optional(tree.part(clause, rule.consequence), taken)
+            frontier = missed
+        return behind + frontier
+
+    def _always_matches(self, pattern: int, rule: base.Match) -> bool:
+        children = self.tree.children[pattern]
+        if len(children) == 1 and self.tree.types[children[0]] in self.language.dotted:
+            return len(self.tree.children[children[0]]) == 1
+        return not children and self.tree.code(pattern) == rule.wildcard
+
+    def guarded(self, node: int, frontier: Frontier) -> Steps:
+        """Header expressions, then the body."""
+        rule, tree = self.rule(node), self.tree
+        for header in tree.parts(node, rule.header):
+            inner = tree.children[header] if rule.items else [header]
+            for item in inner:
+                frontier = yield self.simple_steps(self.bare(item), frontier)
+        return (yield self.optional(tree.part(node, rule.body), frontier))
+
+    def labelled(self, node: int, frontier: Frontier) -> Steps:
+        """The label belongs to the statement inside: a loop takes it over for its `continue`."""
+        rule, tree = self.rule(node), self.tree
+        label = tree.part(node, rule.label)
+        body = tree.part(node, rule.body)
+        if label < 0 or body < 0:
+            return frontier
+        self.labels = self.labels | {tree.code(label)}
+        if isinstance(self.language.statements.get(tree.types[body]), (base.Loop, base.ForEach, base.Labelled)):
+            return (yield self.statement(body, frontier))
+        target = Target((), self.take_labels())
+        self.contexts.append(target)
+        frontier = yield self.statement(body, frontier)
+        self.contexts.pop()
+        return frontier + target.left
+
+    def jump(self, node: int, frontier: Frontier) -> Steps:
+        """A point whose only way on is to the target of the jump."""
+        rule, tree = self.rule(node), self.tree
+        label = tree.part(node, rule.label)
+        if self.has_splits(node):
+            frontier = yield self.evaluate(node, frontier)
+        behind = self.point(node, "statement", (node,), frontier)
+        if rule.kind == "throw":
+            behind = [Pending(behind[0].source, "exception")]
+        self.leave(rule.kind, tree.code(label) if label >= 0 else None, behind)
+        return []
+
+    # ----------------------------------------------------------------------------------------- try
+    def try_(self, node: int, frontier: Frontier) -> Steps:
+        """Body, handlers, finalizer; see the table in SPEC.md."""
+        rule, tree = self.rule(node), self.tree
+        finalizer_node = tree.part(node, rule.finalizer)
+        handler_nodes = tree.parts(node, rule.handler)
+        finalizer = Finalizer()
+        if finalizer_node >= 0:
+            self.contexts.append(finalizer)
+        handlers = Handlers()
+        if handler_nodes:
+            self.contexts.append(handlers)
+        first = len(self.graph.nodes)
+        for group in tree.parts(node, rule.resources):
+            for resource in tree.children[group]:
+                frontier = yield self.simple_steps(resource, frontier)
+        frontier = yield self.optional(tree.part(node, rule.body), frontier)
+        if handler_nodes:
+            if not handlers.incoming:
+                handlers.incoming = self._all_points_since(first)
+            self.contexts.pop()
+        frontier = yield self.optional(tree.part(node, rule.otherwise), frontier)
+        behind = list(frontier)
+        incoming = handlers.incoming
+        for handler in handler_nodes:
+            taken, incoming = yield self.handler(handler, rule, incoming)
+            behind += yield self.optional(tree.part(handler, rule.handler_body), taken)
+        if incoming:
+            self.leave("throw", None, incoming)
+        if finalizer_node < 0:
+            return behind
+        self.contexts.pop()
+        return (yield self.finalize(finalizer_node, behind, finalizer))
+
+    def _all_points_since(self, first: int) -> Frontier:
+        graph = self.graph
+        points = range(first, len(graph.nodes))
+        return [Pending(point, "exception", True) for point in points if graph.kinds[point] != "join"]
+
+    def handler(self, node: int, rule: base.Try, incoming: Frontier) -> Steps:
+        """The point of a handler: (edges into its body, edges of what it does not take)."""
+        tree = self.tree
+        filter_node = tree.part(node, rule.filter)
+        if filter_node < 0 or filter_node == tree.part(node, rule.handler_body):
+            return incoming, []
+        everything = not self.names_of(filter_node).isdisjoint(self.language.catches_everything)
+        if rule.ordered:
+            incoming = yield self.evaluate(filter_node, incoming)
+            source = self.point(filter_node, "condition", (filter_node,), incoming)[0].source
+            return [Pending(source, "true")], [] if everything else [Pending(source, "false", True)]
+        taken = self.point(filter_node, "parameter", (filter_node,), incoming)
+        return taken, [] if everything else incoming
+
+    def names_of(self, node: int) -> set[str]:
+        """The texts of the leaves under a node."""
+        tree = self.tree
+        return {tree.code(leaf) for leaf in range(node, tree.last[node]) if tree.last[leaf] == leaf + 1}
+
+    def finalize(self, node: int, behind: Frontier, finalizer: Finalizer) -> Steps:
+        """The finalizer once for each way into it, or once for all where finalizers nest."""
+        ways = dict(finalizer.pending)
+        self.finalizer_depth += 1
+        if self.finalizer_depth > FINALIZER_DEPTH or not ways:
+            entering = behind + [edge for frontier in ways.values() for edge in frontier]
+            left = yield self.block(node, entering)
+            results = {way: left for way in ways}
+            normal = left if behind or not ways else []
+        else:
+            normal = (yield self.block(node, behind)) if behind else []
+            results = {}
+            for way, frontier in ways.items():
+                results[way] = yield self.block(node, frontier)
+        self.finalizer_depth -= 1
+        for (kind, label), left in results.items():
+            if kind == "throw":
+                implicit = all(edge.implicit for edge in ways[kind, label])
+                left = [Pending(e.source, e.branch or "exception", e.implicit or implicit) for e in left]
+            self.leave(kind, label, left)
+        return normal
+
+
+def _present(*nodes: int) -> tuple[int, ...]:
+    return tuple(node for node in nodes if node >= 0)
+
+
+def _run(steps: Steps) -> Frontier:
+    """Drive a generator that yields the generators it calls."""
+    stack, value = [steps], None
+    while stack:
+        try:
+            called = stack[-1].send(value)
+        except StopIteration as stop:
+            stack.pop()
+            value = stop.value
+        else:
+            stack.append(called)
+            value = None
+    return value

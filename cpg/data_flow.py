@@ -1,0 +1,341 @@
+"""Data dependence: reaching definitions over the flow graph (Aho, Lam, Sethi, Ullman, section 9.2.4).
+
+A definition of a variable made at A reaches a use of it at B if some path from A to B holds no definition
+that replaces it. Variables and the order of reads and writes come from `cpg.names`.
+
+* Definitions of paths (`a[i]`, `this.f`) are weak: they replace nothing. Redefining `a` ends those of `a[i]`.
+* A read that follows a write inside one point sees that write; it makes no edge.
+* On an `exception` edge both the definitions before the point arrive and those that it had made when the
+  last of its calls could still throw: `x = f()` in a try does not reach the handler, `f(x = 1)` does.
+* A point whose text holds conditions with points of their own (`x = a or b`) uses what they use, since its
+  value depends on it; variables of a comprehension inside it stay inside.
+* A nested body receives the definitions of the variables it captures as definitions at its ENTRY and gives
+  none back. They are those that reach the point where the function is made and, for `late_capture`
+  languages, those made on some path after it.
+
+Definitions are bits of Python integers; the equations are solved by a worklist in reverse post-order.
+Cost: a few passes of big-integer operations over the points of a body.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from cpg.flow_graph import ENTRY, FlowGraph
+from cpg.languages.base import Language
+from cpg.names import DEFINE, DELETE, THROW, USE, Event, Names
+from cpg.parse import SyntaxTree
+
+
+class Definition(NamedTuple):
+    """A definition of `variable` at `node`; `weak` ones replace nothing."""
+
+    variable: int
+    node: int
+    weak: bool
+    literal: str
+
+
+class Use(NamedTuple):
+    """A use that no definition in its own point precedes."""
+
+    variable: int
+    spelled: str
+    literal: str
+
+
+class PointFacts(NamedTuple):
+    """What one point does. `early`: its definitions that happen before something in it may still throw.
+    `ended`: variables whose older definitions do not survive the point."""
+
+    uses: list[Use]
+    definitions: list[Definition]
+    early: list[Definition]
+    ended: frozenset[int]
+
+
+DataEdge = tuple  # (source node, target node, variable)
+
+
+def data_flow(tree: SyntaxTree, language: Language, names: Names, graphs: list[FlowGraph]) -> list[list[DataEdge]]:
+    """For each flow graph its data dependence edges between nodes, sorted, without repetition."""
+    return _DataFlow(tree, language, names, graphs).solve()
+
+
+class _DataFlow:
+    def __init__(self, tree: SyntaxTree, language: Language, names: Names, graphs: list[FlowGraph]) -> None:
+        self.tree = tree
+        self.language = language
+        self.names = names
+        self.graphs = graphs
+        self.body_of = {graph.owner: graph for graph in graphs}
+        self.points = {n for graph in graphs for n, kind in zip(graph.nodes, graph.kinds) if n >= 0}
+        self.ranges = self._inner_ranges()
+        self.range_starts = sorted(self.ranges)
+        self.defined = {v for v, e in zip(names.variables, names.events) if e.kind == DEFINE}
+        self.made_at, self.captured = self._captures()
+        self.paths_of: dict[int, list[int]] = {}
+        for number, variable in enumerate(names.table):
+            if variable.root != number:
+                self.paths_of.setdefault(variable.root, []).append(number)
+        self.used_in: dict[int, dict[int, Use]] = {}
+
+    # ------------------------------------------------------------------------------- facts about points
+    def _inner_ranges(self) -> dict[int, list[tuple[int, int, bool]]]:
+        """Start of an event range -> (end, node, is a hole) of the points and holes that begin there."""
+        names = self.names
+        result: dict[int, list[tuple[int, int, bool]]] = {}
+        for node in self.points:
+            if names.end[node] > names.start[node]:
+                result.setdefault(names.start[node], []).append((names.end[node], node, False))
+        for node, (start, end) in names.holes.items():
+            if end > start:
+                result.setdefault(start, []).append((end, node, True))
+        for ranges in result.values():
+            ranges.sort(reverse=True)
+        return result
+
+    def _own_events(self, node: int, part: int) -> Iterator[Event | int]:
+        """(number, event) of a part's own events; (node, None) for a point inside it."""
+        names, tree = self.names, self.tree
+        position, end = names.start[part], names.end[part]
+        starts, ranges = self.range_starts, self.ranges
+        following = bisect.bisect_left(starts, position)
+        while position < end:
+            while following < len(starts) and starts[following] < position:
+                following += 1
+            inner = None
+            if following < len(starts) and starts[following] == position:
+                for stop, other, hole in ranges[position]:
+                    inside = part <= other < tree.last[part]
+                    if inside and stop <= end and (hole or (other != node and other > node)):
+                        inner = (stop, other, hole)
+                        break
+            if inner is None:
+                yield position, names.events[position]
+                position += 1
+            else:
+                if not inner[2]:
+                    yield inner[1], None
+                position = inner[0]
+
+    def facts(self, node: int, parts: tuple[int, ...]) -> PointFacts:
+        """Uses and definitions of a point in the order in which they happen."""
+        names = self.names
+        uses: dict[tuple, Use] = {}
+        made: dict[int, Definition] = {}
+        early: dict[tuple, Definition] = {}
+        weak: list[Definition] = []
+        pending: list[Definition] = []
+        ended: set[int] = set()
+        for part in parts:
+            for number, event in self._own_events(node, part):
+                if event is None:
+                    for use in self._used_inside(number, node):
+                        uses.setdefault((use.variable, use.literal), use)
+                    continue
+                if event.kind == THROW:
+                    early.update({(d.variable, d.literal): d for d in pending})
+                    pending.clear()
+                    continue
+                variable = names.variables[number]
+                if event.kind == USE:
+                    if variable in self.defined and variable not in made:
+                        uses.setdefault((variable, event.literal), Use(variable, event.spelled, event.literal))
+                    continue
+                is_weak = self._is_weak(event)
+                if not is_weak:
+                    ended.add(variable)
+                    ended.update(self.paths_of.get(variable, ()))
+                    made.pop(variable, None)
+                if event.kind == DEFINE:
+                    definition = Definition(variable, node, is_weak, event.literal)
+                    pending.append(definition)
+                    if is_weak:
+                        weak.append(definition)
+                    else:
+                        made[variable] = definition
+        definitions = list(dict.fromkeys(weak)) + list(made.values())
+        return PointFacts(list(uses.values()), definitions, list(early.values()), frozenset(ended))
+
+    def _is_weak(self, event: Event) -> bool:
+        return bool(event.suffix)
+
+    def _used_inside(self, inner: int, outer: int) -> list[Use]:
+        """What the point `inner` uses and the point around it, `outer`, therefore depends on."""
+        limit = self.tree.last[outer]
+        found = []
+        for use in self.used_in.get(inner, {}).values():
+            scope = self.names.table[use.variable].scope
+            if not (scope.kind == "comprehension" and outer <= scope.node < limit):
+                found.append(use)
+        return found
+
+    # -------------------------------------------------------------------------------------- captures
+    def _captures(self) -> tuple[dict[int, int], dict[int, set[int]]]:
+        """Body -> the point where it is made; body -> variables that come into it from around it."""
+        tree, names, language = self.tree, self.names, self.language
+        made_at: dict[int, int] = {}
+        around: dict[int, int] = {}
+        owner_of_point = {n: g.owner for g in self.graphs for n in g.nodes if n >= 0}
+        for graph in self.graphs:
+            node = graph.owner
+            while node > 0 and (node not in owner_of_point or owner_of_point[node] == graph.owner):
+                node = tree.parents[node]
+            if node > 0:
+                made_at[graph.owner] = node
+                around[graph.owner] = owner_of_point[node]
+        captured: dict[int, set[int]] = {graph.owner: set() for graph in self.graphs}
+        for number, event in enumerate(names.events):
+            variable = names.variables[number]
+            if event.kind != USE or variable not in self.defined:
+                continue
+            owner = names.table[variable].owner
+            body = event.scope.owner
+            while body != owner and body in captured and variable not in captured[body]:
+                function = language.functions.get(tree.types[body])
+                if owner < 0 and (function is None or function.member):
+                    break
+                captured[body].add(variable)
+                if body not in around:
+                    break
+                body = around[body]
+        return made_at, captured
+
+    # ----------------------------------------------------------------------------------------- solving
+    def solve(self) -> list[list[DataEdge]]:
+        """Outer bodies first, so that what a nested body captures is known when it is solved."""
+        incoming: dict[int, list[Definition]] = {}
+        made: dict[int, list[int]] = {}
+        for body, point in self.made_at.items():
+            made.setdefault(point, []).append(body)
+        return [self._solve_body(graph, incoming, made) for graph in self.graphs]
+
+    def _solve_body(
+        self, graph: FlowGraph, incoming: dict[int, list[Definition]], made: dict[int, list[int]]
+    ) -> list[DataEdge]:
+        facts: list[PointFacts | None] = [None] * len(graph.nodes)
+        known: dict[int, PointFacts] = {}
+        for point, node in enumerate(graph.nodes):
+            if node >= 0:
+                if node not in known:
+                    known[node] = self.facts(node, graph.parts[point])
+                    self.used_in[node] = {i: use for i, use in enumerate(known[node].uses)}
+                facts[point] = known[node]
+        order = graph.order()
+        numbers: dict[Definition, int] = {}
+        for definition in incoming.get(graph.owner, ()):
+            numbers.setdefault(definition, len(numbers))
+        at_entry = (1 << len(numbers)) - 1
+        for point in order:
+            if facts[point] is not None:
+                for definition in (*facts[point].definitions, *facts[point].early):
+                    numbers.setdefault(definition, len(numbers))
+        if not numbers:
+            return []
+        definitions = list(numbers)
+        of_variable: dict[int, int] = {}
+        for definition, number in numbers.items():
+            of_variable[definition.variable] = of_variable.get(definition.variable, 0) | 1 << number
+        reaching = self._reaching(graph, order, facts, numbers, of_variable, at_entry)
+        self._pass_on(graph, order, facts, reaching, definitions, of_variable, numbers, incoming, made)
+        edges: dict[DataEdge, None] = {}
+        for point in order:
+            fact = facts[point]
+            for use in fact.uses if fact is not None else ():
+                bits = reaching[point] & of_variable.get(use.variable, 0)
+                for definition in _chosen(bits, definitions):
+                    if not (use.literal and definition.literal and use.literal != definition.literal):
+                        edges[definition.node, graph.nodes[point], use.spelled] = None
+        return sorted(edges)
+
+    def _reaching(
+        self,
+        graph: FlowGraph,
+        order: list[int],
+        facts: list[PointFacts | None],
+        numbers: dict[Definition, int],
+        of_variable: dict[int, int],
+        at_entry: int,
+    ) -> list[int]:
+        """The bits that reach each point."""
+        generated = [0] * len(graph.nodes)
+        thrown = [0] * len(graph.nodes)
+        kept = [-1] * len(graph.nodes)
+        for point in order:
+            fact = facts[point]
+            if fact is not None:
+                for definition in fact.definitions:
+                    generated[point] |= 1 << numbers[definition]
+                for definition in fact.early:
+                    thrown[point] |= 1 << numbers[definition]
+                for variable in fact.ended:
+                    kept[point] &= ~of_variable.get(variable, 0)
+        reaching = [0] * len(graph.nodes)
+        reaching[ENTRY] = at_entry
+        waiting = set(order)
+        direction = order
+        while waiting:
+            for point in direction:
+                if point not in waiting:
+                    continue
+                waiting.discard(point)
+                before = reaching[point]
+                after = generated[point] | (before & kept[point])
+                failed = before | thrown[point]
+                for target, branch, implicit in graph.successors[point]:
+                    new = reaching[target] | (failed if branch == "exception" else after)
+                    if new != reaching[target]:
+                        reaching[target] = new
+                        waiting.add(target)
+            # Inner loops hand their definitions out against the order, level by level: every other pass runs
+            # backwards, so that the number of passes does not grow with the nesting depth.
+            direction = direction[::-1]
+        return reaching
+
+    def _pass_on(
+        self,
+        graph: FlowGraph,
+        order: list[int],
+        facts: list[PointFacts | None],
+        reaching: list[int],
+        definitions: list[Definition],
+        of_variable: dict[int, int],
+        numbers: dict[Definition, int],
+        incoming: dict[int, list[Definition]],
+        made: dict[int, list[int]],
+    ) -> None:
+        """Hand the captured definitions to the bodies that are made in this one."""
+        for point in order:
+            for body in made.get(graph.nodes[point], ()):
+                wanted = [v for v in self.captured[body] if v in of_variable]
+                if not wanted:
+                    continue
+                bits = reaching[point]
+                if self.language.late_capture:
+                    for later in self._after(graph, point):
+                        for definition in facts[later].definitions if facts[later] is not None else ():
+                            bits |= 1 << numbers[definition]
+                received = incoming.setdefault(body, [])
+                for variable in sorted(wanted):
+                    received.extend(_chosen(bits & of_variable[variable], definitions))
+
+    def _after(self, graph: FlowGraph, point: int) -> set[int]:
+        """The point and all points that can follow it."""
+        seen = {point}
+        queue = [point]
+        while queue:
+            for edge in graph.successors[queue.pop()]:
+                if edge.target not in seen:
+                    seen.add(edge.target)
+                    queue.append(edge.target)
+        return seen
+
+
+def _chosen(bits: int, definitions: list[Definition]) -> Iterator[Definition]:
+    while bits:
+        low = bits & -bits
+        yield definitions[low.bit_length() - 1]
+        bits ^= low

@@ -1,0 +1,300 @@
+"""Control flow inside expressions: short circuit, ternary, comprehension, switch as an expression.
+
+`test` splits an expression whose truth decides; `evaluate` makes the points inside an expression whose value
+is wanted. Both leave lambdas and nested classes alone: those are bodies of their own.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Generator
+
+from cpg.flow_graph import EXIT, FlowGraph, Frontier, Pending, Target
+from cpg.languages import base
+from cpg.languages.base import Language
+from cpg.parse import SyntaxTree
+
+Steps = Generator
+
+
+class ExpressionFlow:
+    """State of the body in hand, and the rules of expressions."""
+
+    def __init__(self, tree: SyntaxTree, language: Language, owners: list[int]) -> None:
+        self.tree = tree
+        self.language = language
+        self.owners = owners
+        self.splits = [n for n, kind in enumerate(tree.types) if kind in language.expressions and self._splits(n)]
+        """Nodes inside which control flows, in preorder."""
+        self.throwers = [n for n, kind in enumerate(tree.types) if kind in language.throwing and self._throws(n)]
+        self.start(0)
+
+    def start(self, owner: int) -> None:
+        """Begin a body."""
+        self.graph = FlowGraph(owner)
+        self.contexts: list = []
+        self.labels: frozenset[str] = frozenset()
+        self.finalizer_depth = 0
+        self.points: set[int] = set()
+
+    def _splits(self, node: int) -> bool:
+        rule = self.language.expressions[self.tree.types[node]]
+        if not isinstance(rule, base.ShortCircuit):
+            return not isinstance(rule, base.Negation)
+        tokens = self.tree.tokens.get(node, ())
+        return not rule.conjunctions.isdisjoint(tokens) or not rule.disjunctions.isdisjoint(tokens)
+
+    def _throws(self, node: int) -> bool:
+        operators = self.language.throwing[self.tree.types[node]]
+        return operators is None or not operators.isdisjoint(self.tree.tokens.get(node, ()))
+
+    # -------------------------------------------------------------------------------------- helpers
+    def has_splits(self, node: int) -> bool:
+        """Whether control flows inside the subtree (nested functions counted too)."""
+        position = bisect.bisect_left(self.splits, node)
+        return position < len(self.splits) and self.splits[position] < self.tree.last[node]
+
+    def point(self, node: int, kind: str, parts: tuple[int, ...], frontier: Frontier) -> Frontier:
+        """A new point behind `frontier`; inside a try, with an edge to where its exceptions go."""
+        point = self.graph.add(node, kind, parts)
+        self.points.add(node)
+        self.graph.connect(frontier, point)
+        if self.contexts and kind != "parameter" and self.can_throw(node, parts):
+            if any(not isinstance(context, Target) for context in self.contexts):
+                self.leave("throw", None, [Pending(point, "exception", True)])
+        return [Pending(point)]
+
+    def can_throw(self, node: int, parts: tuple[int, ...]) -> bool:
+        """Whether something in the point's own text, outside points and bodies inside it, can throw."""
+        if isinstance(self.language.statements.get(self.tree.types[node]), base.ForEach):
+            return True
+        tree, throwers = self.tree, self.throwers
+        for part in parts:
+            for position in range(bisect.bisect_left(throwers, part), len(throwers)):
+                thrower = throwers[position]
+                if thrower >= tree.last[part]:
+                    break
+                if self.owners[thrower] == self.graph.owner and self._own(thrower, part):
+                    return True
+        return False
+
+    def _own(self, node: int, part: int) -> bool:
+        while node > part:
+            if node in self.points:
+                return False
+            node = self.tree.parents[node]
+        return True
+
+    def join(self, frontier: Frontier) -> int:
+        """A target for back edges."""
+        join = self.graph.add(-1, "join", ())
+        self.graph.connect(frontier, join)
+        return join
+
+    def leave(self, kind: str, label: str | None, frontier: Frontier) -> None:
+        """Hand edges that jump to the innermost context that takes them, else to EXIT."""
+        if not frontier:
+            return
+        for context in reversed(self.contexts):
+            if context.take(kind, label, frontier):
+                return
+        self.graph.connect(frontier, EXIT)
+
+    def take_labels(self) -> frozenset[str]:
+        """The labels in front of the statement in hand."""
+        labels, self.labels = self.labels, frozenset()
+        return labels
+
+    def bare(self, node: int) -> int:
+        """The expression inside parentheses."""
+        tree = self.tree
+        while tree.types[node] in self.language.parentheses and len(tree.children[node]) == 1:
+            node = tree.children[node][0]
+        return node
+
+    # ----------------------------------------------------------------------------------------- tests
+    def test(self, node: int, frontier: Frontier, loop: bool = False) -> Steps:
+        """Split a condition: (edges on which it is true, edges on which it is false)."""
+        node = self.bare(node)
+        tree = self.tree
+        rule = self.language.expressions.get(tree.types[node])
+        tokens = tree.tokens.get(node, ())
+        if isinstance(rule, base.ShortCircuit) and self._splits(node):
+            left, right = tree.part(node, rule.left), tree.part(node, rule.right)
+            if left >= 0 and right >= 0:
+                true, false = yield self.test(left, frontier)
+                if not rule.conjunctions.isdisjoint(tokens):
+                    true, more = yield self.test(right, true)
+                    return true, false + more
+                more, false = yield self.test(right, false)
+                return true + more, false
+        if isinstance(rule, base.Ternary):
+            parts = [tree.part(node, p) for p in (rule.condition, rule.consequence, rule.alternative)]
+            if min(parts) >= 0:
+                true, false = yield self.test(parts[0], frontier)
+                true, first = yield self.test(parts[1], true)
+                second, false = yield self.test(parts[2], false)
+                return true + second, first + false
+        if isinstance(rule, base.Negation) and not rule.operators.isdisjoint(tokens):
+            operand = tree.part(node, rule.operand)
+            if operand >= 0 and self._branches(operand):
+                true, false = yield self.test(operand, frontier)
+                return false, true
+        if self.has_splits(node):
+            frontier = yield self.evaluate(node, frontier)
+        source = self.point(node, "condition", (node,), frontier)[0].source
+        endless = loop and tree.code(node) in self.language.always_true
+        return [Pending(source, "true")], [] if endless else [Pending(source, "false")]
+
+    def _branches(self, node: int) -> bool:
+        """Whether a negation is taken apart: it holds, under parentheses and negations, a split."""
+        while True:
+            node = self.bare(node)
+            rule = self.language.expressions.get(self.tree.types[node])
+            if not isinstance(rule, base.Negation):
+                return isinstance(rule, base.Ternary) or (isinstance(rule, base.ShortCircuit) and self._splits(node))
+            if rule.operators.isdisjoint(self.tree.tokens.get(node, ())):
+                return False
+            node = self.tree.part(node, rule.operand)
+            if node < 0:
+                return False
+
+    # ---------------------------------------------------------------------------------------- values
+    def evaluate(self, node: int, frontier: Frontier) -> Steps:
+        """The points inside an expression (or statement) whose value is wanted, in order."""
+        tree, splits, owner = self.tree, self.splits, self.graph.owner
+        position = bisect.bisect_left(splits, node)
+        end = tree.last[node]
+        while position < len(splits) and splits[position] < end:
+            split = splits[position]
+            if self.owners[split] != owner:
+                position += 1
+                continue
+            frontier = yield self.value(split, frontier)
+            position = bisect.bisect_left(splits, tree.last[split])
+        return frontier
+
+    def value(self, node: int, frontier: Frontier) -> Steps:
+        """One split in a place where its value is wanted; both ways join behind it."""
+        tree = self.tree
+        rule = self.language.expressions[tree.types[node]]
+        if isinstance(rule, base.Comprehension):
+            return (yield self.comprehension(node, rule, frontier))
+        if isinstance(rule, base.Switch):
+            return (yield self.switch_value(node, frontier))
+        if isinstance(rule, base.Ternary):
+            condition, first, second = (
+                tree.part(node, p) for p in (rule.condition, rule.consequence, rule.alternative)
+            )
+            if min(condition, first, second) < 0:
+                return frontier
+            true, false = yield self.test(condition, frontier)
+            true = yield self.evaluate(first, true)
+            false = yield self.evaluate(second, false)
+            return true + false
+        true, false = yield self.test(node, frontier)
+        return true + false
+
+    def comprehension(self, node: int, rule: base.Comprehension, frontier: Frontier) -> Steps:
+        """Each loop clause is a point as in foreach, each test a condition; the element is a point."""
+        tree = self.tree
+        heads: list[int] = []
+        behind: Frontier = []
+        for clause in tree.children[node]:
+            kind = tree.types[clause]
+            if kind == rule.loop:
+                iterable, target = tree.part(clause, rule.iterable), tree.part(clause, rule.target)
+                if iterable >= 0:
+                    frontier = yield self.evaluate(iterable, frontier)
+                parts = tuple(part for part in (iterable, target) if part >= 0)
+                head = self.point(clause, "condition", parts, frontier)[0].source
+                done = [Pending(head, "done")]
+                if heads:
+                    self.graph.connect(done, heads[-1])
+                else:
+                    behind = done
+                heads.append(head)
+                frontier = [Pending(head, "iterate")]
+            elif kind == rule.test and heads and tree.children[clause]:
+                frontier, failed = yield self.test(tree.children[clause][0], frontier)
+                self.graph.connect(failed, heads[-1])
+        body = tree.part(node, rule.body)
+        if body >= 0 and heads:
+            if self.has_splits(body):
+                frontier = yield self.evaluate(body, frontier)
+            frontier = self.point(body, "statement", (body,), frontier)
+        if heads:
+            self.graph.connect(frontier, heads[-1])
+            return behind
+        return frontier
+
+    # ---------------------------------------------------------------------------------------- switch
+    def switch(self, node: int, frontier: Frontier) -> Steps:
+        """switch as a statement: without a default, no case may match."""
+        return (yield self._switch(node, frontier, exhaustive=False))
+
+    def switch_value(self, node: int, frontier: Frontier) -> Steps:
+        """switch as an expression: some case matches, or an exception leaves."""
+        return (yield self._switch(node, frontier, exhaustive=True))
+
+    def _switch(self, node: int, frontier: Frontier, exhaustive: bool) -> Steps:
+        tree = self.tree
+        rule = self.language.expressions.get(tree.types[node]) or self.language.statements[tree.types[node]]
+        selector, body = tree.part(node, rule.selector), tree.part(node, rule.body)
+        if selector >= 0:
+            frontier = yield self.evaluate(selector, frontier)
+            selector = self.bare(selector)
+            head = self.point(selector, "condition", (selector,), frontier)[0].source
+            cases, default = [Pending(head, "case")], [Pending(head, "default")]
+        else:
+            cases = default = frontier
+        target = Target(("break", "yield"), self.take_labels())
+        self.contexts.append(target)
+        falling: Frontier = []
+        has_default = False
+        for group in tree.children[body] if body >= 0 else []:
+            if tree.types[group] not in rule.groups:
+                continue
+            labels = tree.parts(group, rule.label)
+            entering: Frontier = []
+            for label in labels:
+                if self._is_default(label, rule):
+                    has_default = True
+                    entering += default
+                if not self._is_default(label, rule) or tree.children[label]:
+                    taken, cases = yield self._label(label, rule, cases)
+                    entering += taken
+            falls = tree.types[group] in rule.falling
+            entering = falling + entering
+            left = yield self._group(group, labels, entering)
+            falling = left if falls else []
+            exhaustive = exhaustive and not falls
+            if not falls:
+                target.left.extend(left)
+        self.contexts.pop()
+        missed = [] if has_default or exhaustive else default
+        return falling + target.left + missed
+
+    def _is_default(self, label: int, rule: base.Switch) -> bool:
+        tree = self.tree
+        return rule.default in tree.tokens.get(label, ()) or any(
+            tree.code(child) == rule.default for child in tree.children[label]
+        )
+
+    def _label(self, label: int, rule: base.Switch, cases: Frontier) -> Steps:
+        """A label that binds or tests has points; what fails the test goes on to the later cases."""
+        tree = self.tree
+        taken = cases
+        for pattern in tree.parts(label, rule.pattern):
+            taken = self.point(pattern, "statement", (pattern,), taken)
+        guard = tree.part(label, rule.guard)
+        if guard >= 0 and tree.children[guard]:
+            taken, failed = yield self.test(tree.children[guard][0], taken)
+            cases = cases + failed
+        return taken, cases
+
+    def _group(self, group: int, labels: list[int], frontier: Frontier) -> Steps:
+        for child in self.tree.children[group]:
+            if child not in labels:
+                frontier = yield self.statement(child, frontier)
+        return frontier

@@ -1,0 +1,174 @@
+"""The flow graph of one body while it is built, and the targets that jumps go to.
+
+A body is a function, a lambda, the initialisers of a class, or the top level of the text. Its points are
+numbered 0 (ENTRY), 1 (EXIT), 2, ... in the order in which they are made. Several points may stand for one
+node: a finalizer is built once for every way into it, so that a `return` inside try does not seem to flow on
+to the statement after it; edges of the finished graph join what belongs to one node.
+
+A *frontier* is the list of edges that wait for their target: (source, branch, implicit). `implicit` marks the
+flow of an exception that no throw statement raises; control dependence does not follow it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+ENTRY, EXIT = 0, 1
+
+
+class Pending(NamedTuple):
+    """An edge without its target."""
+
+    source: int
+    branch: str | None = None
+    implicit: bool = False
+
+
+class Edge(NamedTuple):
+    """An edge to `target`."""
+
+    target: int
+    branch: str | None
+    implicit: bool
+
+
+Frontier = list  # of Pending
+
+
+@dataclass
+class FlowGraph:
+    """Points and edges of one body. All lists are indexed by point."""
+
+    owner: int
+    """The node whose body this is."""
+    nodes: list[int] = field(default_factory=lambda: [-1, -1])
+    """Node of a point; -1 for ENTRY, EXIT and joins."""
+    kinds: list[str] = field(default_factory=lambda: ["entry", "exit"])
+    """entry, exit, parameter, statement, condition or join."""
+    parts: list[tuple[int, ...]] = field(default_factory=lambda: [(), ()])
+    """The nodes whose text the point evaluates, in order."""
+    successors: list[list[Edge]] = field(default_factory=lambda: [[], []])
+
+    def add(self, node: int, kind: str, parts: tuple[int, ...]) -> int:
+        """A new point."""
+        self.nodes.append(node)
+        self.kinds.append(kind)
+        self.parts.append(parts)
+        self.successors.append([])
+        return len(self.nodes) - 1
+
+    def connect(self, frontier: Frontier, target: int) -> None:
+        """Give every waiting edge its target."""
+        for source, branch, implicit in frontier:
+            self.successors[source].append(Edge(target, branch, implicit))
+
+    def splice_joins(self) -> None:
+        """Replace the joins, which loops use as the target of their back edges, by direct edges.
+
+        A join has unlabelled edges only, so the label of the edge into it is kept. Edges are made unique.
+        """
+        joins = {point for point, kind in enumerate(self.kinds) if kind == "join"}
+        resolved: dict[int, list[Edge]] = {}
+        for join in sorted(joins):
+            resolved[join] = self._beyond(join, joins)
+        for point, edges in enumerate(self.successors):
+            if point in joins:
+                self.successors[point] = []
+                continue
+            direct: list[Edge] = []
+            for edge in edges:
+                if edge.target in joins:
+                    direct.extend(Edge(e.target, edge.branch, edge.implicit) for e in resolved[edge.target])
+                else:
+                    direct.append(edge)
+            self.successors[point] = list(dict.fromkeys(direct))
+
+    def _beyond(self, join: int, joins: set[int]) -> list[Edge]:
+        found: list[Edge] = []
+        seen = {join}
+        queue = [join]
+        while queue:
+            for edge in self.successors[queue.pop()]:
+                if edge.target not in joins:
+                    found.append(edge)
+                elif edge.target not in seen:
+                    seen.add(edge.target)
+                    queue.append(edge.target)
+        return found
+
+    def predecessors(self) -> list[list[tuple[int, Edge]]]:
+        """For each point its (source, edge) pairs."""
+        result: list[list[tuple[int, Edge]]] = [[] for _ in self.nodes]
+        for source, edges in enumerate(self.successors):
+            for edge in edges:
+                result[edge.target].append((source, edge))
+        return result
+
+    def order(self) -> list[int]:
+        """The points reachable from ENTRY in reverse post-order."""
+        seen = {ENTRY}
+        stack = [(ENTRY, iter(self.successors[ENTRY]))]
+        finished: list[int] = []
+        while stack:
+            point, edges = stack[-1]
+            for edge in edges:
+                if edge.target not in seen:
+                    seen.add(edge.target)
+                    stack.append((edge.target, iter(self.successors[edge.target])))
+                    break
+            else:
+                finished.append(point)
+                stack.pop()
+        finished.reverse()
+        return finished
+
+
+# ------------------------------------------------------------------------------------- targets of jumps
+class Target:
+    """A loop, switch or labelled statement: takes break, continue and yield.
+
+    `accepts` are the kinds of jump without a label that stop here; a label in `labels` stops any kind.
+    """
+
+    def __init__(self, accepts: tuple[str, ...], labels: frozenset[str] = frozenset()) -> None:
+        self.accepts = accepts
+        self.labels = labels
+        self.left: Frontier = []
+        """Edges that leave: break and yield."""
+        self.continued: Frontier = []
+
+    def take(self, kind: str, label: str | None, frontier: Frontier) -> bool:
+        """True when the jump ends here."""
+        if label is None:
+            if kind not in self.accepts:
+                return False
+        elif label not in self.labels or kind not in ("break", "continue"):
+            return False
+        (self.continued if kind == "continue" else self.left).extend(frontier)
+        return True
+
+
+class Handlers:
+    """A try with handlers: takes everything that is thrown."""
+
+    def __init__(self) -> None:
+        self.incoming: Frontier = []
+
+    def take(self, kind: str, label: str | None, frontier: Frontier) -> bool:
+        """True when the jump ends here."""
+        if kind == "throw":
+            self.incoming.extend(frontier)
+        return kind == "throw"
+
+
+class Finalizer:
+    """A try with a finalizer: every jump passes through it. Keeps them apart by where they want to go."""
+
+    def __init__(self) -> None:
+        self.pending: dict[tuple[str, str | None], Frontier] = {}
+
+    def take(self, kind: str, label: str | None, frontier: Frontier) -> bool:
+        """True: every jump passes through the finalizer first."""
+        self.pending.setdefault((kind, label), []).extend(frontier)
+        return True

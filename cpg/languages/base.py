@@ -1,0 +1,330 @@
+"""The tables that one language fills in.
+
+The passes know no language. They look a node's type up in the tables of a `Language` and find a *rule*:
+a small record that says which child plays which part. A child is named by a `Part`:
+
+* a `str` names the children in that grammar field, or, where no field has the name, of that node type;
+* a tuple of `str` names the children of any of these node types;
+* an `int` is a position among the children (comments are not counted).
+
+To add a language: one file that builds one `Language`, and one line in `cpg/languages/__init__.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Union
+
+Part = Union[str, int, "tuple[str, ...]"]
+
+
+# ------------------------------------------------------------------------------------------- statements
+@dataclass(frozen=True)
+class Block:
+    """The children run one after the other; the node itself is no point."""
+
+
+@dataclass(frozen=True)
+class Simple:
+    """One point. Also the rule of every node type that no table names."""
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Not executed: declarations of members, imports of a language that resolves them statically."""
+
+
+@dataclass(frozen=True)
+class LocalDeclaration:
+    """A point where it stands among the statements of a function; not executed as a member."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """if: `condition`, then `consequence`, else the chain of `alternative` parts."""
+
+    condition: Part
+    consequence: Part
+    alternative: Part
+
+
+@dataclass(frozen=True)
+class Loop:
+    """while, do-while and three-part for. An absent `condition` child is always true."""
+
+    condition: Part
+    body: Part
+    initial: Part | None = None
+    update: Part | None = None
+    otherwise: Part | None = None
+    tests_first: bool = True
+
+
+@dataclass(frozen=True)
+class ForEach:
+    """One point, the node itself, that takes the next element: branches `iterate` and `done`."""
+
+    target: Part
+    iterable: Part
+    body: Part
+    otherwise: Part | None = None
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A selector point with a `case` edge to each group and a `default` edge.
+
+    `groups` are the node types that hold labels and statements. Control falls out of the end of a group
+    whose type is in `falling` into the next one. A label is a default when one of its tokens or its text
+    is in `default`. `pattern` is the part of a label that binds names, `guard` the part that tests.
+    """
+
+    selector: Part
+    body: Part
+    groups: frozenset[str]
+    falling: frozenset[str]
+    label: Part
+    default: str
+    pattern: Part
+    guard: Part
+
+
+@dataclass(frozen=True)
+class Match:
+    """Patterns tried in order: each is a condition point that also binds names.
+
+    The `wildcard` and a lone name always match: such a pattern is a statement, without a `false` edge.
+    """
+
+    subject: Part
+    body: Part
+    clause: Part
+    pattern: Part
+    guard: Part
+    consequence: Part
+    wildcard: str
+
+
+@dataclass(frozen=True)
+class Try:
+    """try with handlers, an `otherwise` part that runs when nothing was raised, and a finalizer.
+
+    `filter` is the part of a handler that is its point (a catch parameter, the expression after except);
+    a handler without one takes everything. `ordered`: handlers are tested one after the other at run time,
+    so the filter is a condition whose `false` edge goes on to the next handler.
+    """
+
+    body: Part
+    handler: Part
+    filter: Part
+    handler_body: Part
+    finalizer: Part
+    otherwise: Part = "else_clause"
+    resources: Part = "resources"
+    ordered: bool = False
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """Header expressions, each a point, then a body: with, synchronized, using, lock.
+
+    `items`: the header is a list whose children are the expressions.
+    """
+
+    header: Part
+    body: Part
+    items: bool = False
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A label that `break` and `continue` inside `body` may name."""
+
+    label: Part
+    body: Part
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A point that control leaves for elsewhere: break, continue, return, throw or yield."""
+
+    kind: str
+    label: Part | None = None
+
+
+# ------------------------------------------------------------------------------------------ expressions
+@dataclass(frozen=True)
+class ShortCircuit:
+    """`left` decides whether `right` is evaluated, if the operator is in one of the two tables."""
+
+    left: Part
+    right: Part
+    conjunctions: frozenset[str]
+    disjunctions: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Ternary:
+    """`condition` decides which of two expressions is evaluated."""
+
+    condition: Part
+    consequence: Part
+    alternative: Part
+
+
+@dataclass(frozen=True)
+class Negation:
+    """Swaps the two ways out of the condition inside, if its operator is in the table."""
+
+    operand: Part
+    operators: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Comprehension:
+    """A loop inside an expression: `loop` clauses and `test` clauses in order, then `body`."""
+
+    body: Part
+    loop: str
+    test: str
+    target: Part
+    iterable: Part
+
+
+# --------------------------------------------------------------------------------------------- functions
+@dataclass(frozen=True)
+class Function:
+    """Has its own ENTRY and EXIT when the `body` part is there.
+
+    `member`: the function belongs to a class (or stands alone), so the receiver and fields seen in it are
+    not captured from around it. `binds`: the part whose name the definition binds around it.
+    """
+
+    parameters: Part = "parameters"
+    body: Part = "body"
+    member: bool = False
+    binds: Part | None = None
+
+
+@dataclass(frozen=True)
+class Class:
+    """Its body's executable statements form a body of their own.
+
+    `binds` as in `Function`. `initialises`: the statements of the body run when the class statement runs
+    and nested functions are made there; otherwise they are field initialisers.
+    """
+
+    body: Part = "body"
+    binds: Part | None = None
+
+
+# --------------------------------------------------------------------------------------------- variables
+@dataclass(frozen=True)
+class Binding:
+    """`target` receives `value`.
+
+    `declares`: introduces the name into the scope around. `reads`: the old value is used too; `plain` are
+    the operators with which it is not. `needs_value`: without a value child nothing is defined.
+    `mode`: how names in the target are treated, see `cpg.names`.
+    """
+
+    target: Part
+    value: Part | None = None
+    declares: bool = False
+    reads: bool = False
+    plain: frozenset[str] = frozenset()
+    needs_value: bool = False
+    mode: str = "define"
+
+
+@dataclass(frozen=True)
+class Path:
+    """`base.member` or `base[index]`: a variable of its own where the base is one."""
+
+    base: Part
+    member: Part | None = None
+    index: Part | None = None
+
+
+# ---------------------------------------------------------------------------------------------- language
+@dataclass(frozen=True)
+class Wrapper:
+    """Text around a snippet that makes it a file.
+
+    `path` are the node types that lead from the root to the node that holds the snippet; `closing` is the
+    number of bytes after that node, None where the node has no closing token.
+    """
+
+    prefix: str = ""
+    suffix: str = ""
+    path: tuple[str, ...] = ()
+    closing: int | None = None
+
+
+@dataclass(frozen=True)
+class Language:
+    """Everything the passes know about one language; fields by the pass that reads them."""
+
+    name: str
+    grammar: str
+    """Name of the grammar in tree-sitter-languages."""
+    extensions: tuple[str, ...]
+
+    # parse
+    wrappers: tuple[Wrapper, ...] = (Wrapper(),)
+    """Tried in order; the first that parses without an error is taken, else the one with least error."""
+    comments: frozenset[str] = frozenset()
+    omitted: frozenset[str] = frozenset()
+    """Named grammar nodes that get no graph node: the inside of string literals."""
+    tokens: frozenset[str] = frozenset()
+    """Node types whose anonymous tokens are their name: operators."""
+    names: dict[str, Part] = field(default_factory=dict)
+    """Node type -> the child whose name is this node's name."""
+    labels: dict[str, str] = field(default_factory=dict)
+    labels_in_field: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(type of the parent, field) -> label of a leaf there."""
+
+    # control flow
+    statements: dict[str, object] = field(default_factory=dict)
+    expressions: dict[str, object] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    classes: dict[str, Class] = field(default_factory=dict)
+    parameter_types: frozenset[str] = frozenset()
+    eager: frozenset[str] = frozenset()
+    """Fields of a parameter that are evaluated where the function is defined: default values."""
+    parentheses: frozenset[str] = frozenset()
+    always_true: frozenset[str] = frozenset()
+    """Texts of conditions that make a loop endless."""
+    throwing: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    """Node type -> operators with which it can throw; None: it always can."""
+    catches_everything: frozenset[str] = frozenset()
+    """Filter names after which nothing propagates further."""
+
+    # variables
+    identifiers: frozenset[str] = frozenset()
+    receivers: frozenset[str] = frozenset()
+    """Node types that stand for the receiver: this."""
+    bindings: dict[str, Binding] = field(default_factory=dict)
+    paths: dict[str, Path] = field(default_factory=dict)
+    targets: frozenset[str] = frozenset()
+    """Node types that pass being a target on to their children: tuples, lists, stars."""
+    dotted: frozenset[str] = frozenset()
+    """Node types `a.b.c` of names: a binding binds the first; a pattern with more than one compares."""
+    literals: frozenset[str] = frozenset()
+    """Index types that tell elements apart: two different literals are two different elements."""
+    ignored: frozenset[str] = frozenset()
+    """Node types whose subtree names no variable: types, annotations, labels."""
+    ignored_parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
+    """Node type -> parts that name no variable: the name of a called method, of a field."""
+    scopes: frozenset[str] = frozenset()
+    """Node types that open a block scope."""
+    comprehensions: frozenset[str] = frozenset()
+    """Node types that open a scope of their own inside an expression."""
+    redirects: dict[str, str] = field(default_factory=dict)
+    """Node type -> "global" or "nonlocal": its names belong to another scope."""
+    hoisted: bool = False
+    """A name belongs to the whole function that binds it, wherever it does; else from its declaration on."""
+    implicit_receiver: bool = False
+    """A name that nothing declares is a field of the receiver; else it belongs to the file."""
+    late_capture: bool = False
+    """A nested function sees the variable when it is called; else its value when it is made."""

@@ -1,0 +1,440 @@
+"""Which variable each name in the text stands for, and in which order names are read and written.
+
+One walk over the tree in the order in which the program evaluates it (the right side of an assignment before
+its target, the iterable of a loop before its variable) emits a flat list of events: a variable is used,
+defined or deleted, or something may throw. Every node's events are one range of the list, so the events of a
+point are a slice. A nested function's own events lie in a *hole* of the range around it.
+
+A variable is where its name is declared plus a path: `x`, `x.f`, `x[]`. Scopes nest as in the language:
+
+* `hoisted` languages (Python): a name belongs to the function that binds it anywhere; class bodies are not
+  visible from the functions in them; a comprehension has its own scope, all but its first iterable.
+* others (Java): a declaration is visible from its own place to the end of its block.
+
+A name that nothing declares is a field of the receiver (`implicit_receiver`), so `f` and `this.f` are one
+variable, or belongs to the file. Paths are followed `PATH_LIMIT` steps deep, the usual k-limit.
+
+Cost: linear in the tree, times the nesting depth of scopes that declare something.
+"""
+
+from __future__ import annotations
+
+import bisect
+from typing import NamedTuple
+
+from cpg.languages.base import Binding, Class, Comprehension, Function, Language
+from cpg.parse import SyntaxTree
+
+USE, DEFINE, DELETE, THROW = range(4)
+PATH_LIMIT = 4
+RECEIVER = "this"
+
+# How a name is treated where it stands.
+READ, WRITE, DECLARE, RESERVE, REMOVE, IMPORT, PATTERN = range(7)
+_MODES = {"define": WRITE, "delete": REMOVE, "import": IMPORT, "pattern": PATTERN}
+
+
+class Scope:
+    """One scope: `kind` is module, function, class, block or comprehension."""
+
+    __slots__ = ("direct_class", "kind", "leave", "names", "node", "number", "owner", "parent", "receiver", "redirects")
+
+    def __init__(self, kind: str, parent: Scope | None, owner: int, node: int, number: int) -> None:
+        self.kind = kind
+        self.parent = parent
+        self.number = number
+        """Scopes are numbered in preorder; those inside this one are `number` .. `leave - 1`."""
+        self.leave = number + 1
+        self.direct_class: Scope | None = None
+        """The class scope around it with no function between."""
+        if kind == "class":
+            self.direct_class = self
+        elif kind == "block" and parent is not None:
+            self.direct_class = parent.direct_class
+        self.receiver: Scope = self if kind == "class" or parent is None else parent.receiver
+        """The class, or the file, whose fields a name without declaration belongs to."""
+        self.owner = owner
+        """The node whose body (own ENTRY and EXIT) the scope belongs to."""
+        self.node = node
+        self.names: dict[str, int] = {}
+        """Name -> number of events before its declaration."""
+        self.redirects: dict[str, str] = {}
+
+
+class Event(NamedTuple):
+    """`root` and `suffix` spell the variable as seen from `scope`; `spelled` is its name for people."""
+
+    kind: int
+    scope: Scope | None
+    root: str = ""
+    suffix: tuple[str, ...] = ()
+    spelled: str = ""
+    literal: str = ""
+    """Text of the last index where it is a literal: `a[0]` and `a[1]` are different elements."""
+
+
+class Variable(NamedTuple):
+    """`owner`: node of the body it belongs to, -1 for fields of the receiver. `root`: number of the variable
+    that its path starts from. `scope`: where it is declared."""
+
+    owner: int
+    root: int
+    scope: Scope
+
+
+class Names:
+    """Events of a whole tree, resolved.
+
+    `events[i]` concerns variable `variables[i]` (-1 for THROW). `start[n]`, `end[n]`: range of node `n`.
+    `holes`: function or class node -> range of what only runs when it is called.
+    """
+
+    def __init__(self, tree: SyntaxTree, language: Language) -> None:
+        self.tree = tree
+        self.language = language
+        self.events: list[Event] = []
+        self.start = [0] * len(tree)
+        self.end = [0] * len(tree)
+        self.holes: dict[int, tuple[int, int]] = {}
+        self.table: list[Variable] = []
+        self._numbers: dict[tuple[Scope, str, tuple[str, ...]], int] = {}
+        self._stack: list[tuple] = []
+        self._scope_of: dict[int, Scope] = {}
+        self._visited: set[int] = set()
+        self._scopes: list[Scope] = []
+        self._module = self._scope("module", None, 0, 0)
+        self._walk()
+        self._declaring = self._declarations()
+        self.variables = [self._resolve(position, event) for position, event in enumerate(self.events)]
+
+    def _scope(self, kind: str, parent: Scope | None, owner: int, node: int) -> Scope:
+        scope = Scope(kind, parent, owner, node, len(self._scopes))
+        self._scopes.append(scope)
+        return scope
+
+    # ------------------------------------------------------------------------------------------ the walk
+    def _walk(self) -> None:
+        actions = self._actions()
+        default = self._children
+        types, children = self.tree.types, self.tree.children
+        stack = self._stack
+        stack.append((None, 0, READ, self._module))
+        start, end, events = self.start, self.end, self.events
+        visited, scope_of = self._visited, self._scope_of
+        while stack:
+            action, node, mode, scope = stack.pop()
+            if action is not None:
+                action(node, mode, scope)
+                continue
+            if node in visited:
+                continue
+            start[node] = end[node] = len(events)
+            if node in scope_of:
+                scope = scope_of[node]
+            if children[node]:
+                stack.append((self._close, node, mode, scope))
+            actions.get(types[node], default)(node, mode, scope)
+
+    def _actions(self) -> dict[str, object]:
+        language = self.language
+        actions: dict[str, object] = {}
+        actions.update(dict.fromkeys(language.throwing, self._children))
+        actions.update(dict.fromkeys(language.targets, self._target))
+        actions.update(dict.fromkeys(language.dotted, self._dotted))
+        actions.update(dict.fromkeys(language.scopes, self._block))
+        actions.update(dict.fromkeys(language.bindings, self._binding))
+        actions.update(dict.fromkeys(language.paths, self._path))
+        actions.update(dict.fromkeys(language.functions, self._function))
+        actions.update(dict.fromkeys(language.classes, self._class))
+        actions.update(dict.fromkeys(language.comprehensions, self._comprehension))
+        actions.update(dict.fromkeys(language.redirects, self._redirect))
+        actions.update(dict.fromkeys(language.identifiers, self._identifier))
+        actions.update(dict.fromkeys(language.receivers, self._receiver))
+        actions.update(dict.fromkeys(language.ignored, self._nothing))
+        return actions
+
+    def _push(self, nodes: list[int], mode: int, scope: Scope) -> None:
+        self._stack.extend([(None, node, mode, scope) for node in reversed(nodes)])
+
+    def _close(self, node: int, mode: int, scope: Scope) -> None:
+        language = self.language
+        kind = self.tree.types[node]
+        if kind in language.paths:
+            self._emit_path(node, mode, scope)
+        if kind in language.throwing:
+            operators = language.throwing[kind]
+            if operators is None or not operators.isdisjoint(self.tree.tokens.get(node, ())):
+                self.events.append(Event(THROW, None))
+        self.end[node] = len(self.events)
+
+    def _nothing(self, node: int, mode: int, scope: Scope) -> None:
+        """A subtree that names no variable."""
+
+    def _mark_visited(self, node: int, mode: int, scope: Scope) -> None:
+        self._visited.add(node)
+
+    def _children(self, node: int, mode: int, scope: Scope) -> None:
+        children = self.tree.children[node]
+        if children:
+            self._push(self._without_ignored(node, children), READ, scope)
+
+    def _target(self, node: int, mode: int, scope: Scope) -> None:
+        self._push(self._without_ignored(node, self.tree.children[node]), mode, scope)
+
+    def _dotted(self, node: int, mode: int, scope: Scope) -> None:
+        children = self.tree.children[node]
+        # `case a:` binds a; `case a.b:` compares with a.b.
+        mode = READ if mode == PATTERN and len(children) > 1 else mode
+        self._push(children[:1], mode, scope)
+
+    def _without_ignored(self, node: int, children: list[int]) -> list[int]:
+        ignored = self.language.ignored_parts.get(self.tree.types[node])
+        if not ignored:
+            return children
+        drop = {child for part in ignored for child in self.tree.parts(node, part)}
+        return [child for child in children if child not in drop]
+
+    def _block(self, node: int, mode: int, scope: Scope) -> None:
+        inner = self._scope("block", scope, scope.owner, node)
+        self._push(self._without_ignored(node, self.tree.children[node]), READ, inner)
+
+    def _binding(self, node: int, mode: int, scope: Scope) -> None:
+        if self.tree.types[node] in self.language.scopes:
+            scope = self._scope("block", scope, scope.owner, node)
+        rule: Binding = self.language.bindings[self.tree.types[node]]
+        targets = self.tree.parts(node, rule.target)
+        values = self.tree.parts(node, rule.value)
+        if mode == PATTERN and not targets:
+            targets = self.tree.children[node][-1:]
+        values = [value for value in values if value not in targets]
+        rest = [c for c in self.tree.children[node] if c not in targets and c not in values]
+        rest = self._without_ignored(node, rest)
+        wanted = _MODES[rule.mode]
+        if mode in (DECLARE, PATTERN):
+            wanted = mode
+        elif rule.needs_value and not values:
+            wanted = RESERVE
+        elif rule.declares:
+            wanted = DECLARE
+        tokens = self.tree.tokens.get(node, ())
+        reads = rule.reads and rule.plain.isdisjoint(tokens)
+        self._push(rest, READ, scope)
+        if reads:
+            self._stack.extend((self._write, target, WRITE, scope) for target in reversed(targets))
+            self._push(values, READ, scope)
+            self._push(targets, READ, scope)
+        else:
+            self._push(targets, wanted, scope)
+            self._push(values, READ, scope)
+
+    # ----------------------------------------------------------------------------- functions and classes
+    def _function(self, node: int, mode: int, scope: Scope) -> None:
+        rule: Function = self.language.functions[self.tree.types[node]]
+        parameters = self.tree.parts(node, rule.parameters)
+        inner = self._scope("function", scope, node, node)
+        stack = self._stack
+        stack.append((self._close_hole, node, mode, inner))
+        self._push(self.tree.parts(node, rule.body), READ, inner)
+        self._push(parameters, DECLARE, inner)
+        stack.append((self._open_hole, node, mode, inner))
+        self._push(self.tree.parts(node, rule.binds), WRITE, scope)
+        eager = self._eager(parameters)
+        stack.extend((self._mark_visited, value, mode, scope) for value in eager)
+        self._push(eager, READ, scope)
+
+    def _eager(self, parameters: list[int]) -> list[int]:
+        if not self.language.eager:
+            return []
+        tree = self.tree
+        return [
+            value
+            for group in parameters
+            for parameter in tree.children[group]
+            for value in tree.children[parameter]
+            if tree.fields[value] in self.language.eager
+        ]
+
+    def _class(self, node: int, mode: int, scope: Scope) -> None:
+        rule: Class = self.language.classes[self.tree.types[node]]
+        body = self.tree.parts(node, rule.body)
+        bound = self.tree.parts(node, rule.binds)
+        rest = [child for child in self.tree.children[node] if child not in body and child not in bound]
+        if body:
+            inner = self._scope("class", scope, node, node)
+            self._stack.append((self._close_hole, node, mode, inner))
+            self._push(body, READ, inner)
+            self._stack.append((self._open_hole, node, mode, inner))
+        self._push(bound, WRITE, scope)
+        self._push(self._without_ignored(node, rest), READ, scope)
+
+    def _open_hole(self, node: int, mode: int, scope: Scope) -> None:
+        self.holes[node] = (len(self.events), len(self.events))
+
+    def _close_hole(self, node: int, mode: int, scope: Scope) -> None:
+        self.holes[node] = (self.holes[node][0], len(self.events))
+
+    def _comprehension(self, node: int, mode: int, scope: Scope) -> None:
+        rule = self.language.expressions[self.tree.types[node]]
+        assert isinstance(rule, Comprehension)
+        inner = self._scope("comprehension", scope, scope.owner, node)
+        body = self.tree.parts(node, rule.body)
+        clauses = [child for child in self.tree.children[node] if child not in body]
+        if clauses:
+            for iterable in self.tree.parts(clauses[0], rule.iterable):
+                self._scope_of[iterable] = scope
+        self._push(clauses + body, READ, inner)
+
+    def _redirect(self, node: int, mode: int, scope: Scope) -> None:
+        for child in self.tree.children[node]:
+            scope.redirects[self.tree.code(child)] = self.language.redirects[self.tree.types[node]]
+
+    # -------------------------------------------------------------------------------------------- events
+    def _identifier(self, node: int, mode: int, scope: Scope) -> None:
+        name = self.tree.code(node)
+        if mode == READ:
+            self.events.append(Event(USE, scope, name, (), name))
+        elif mode == REMOVE:
+            self.events.append(Event(USE, scope, name, (), name))
+            self.events.append(Event(DELETE, scope, name, (), name))
+        else:
+            self._declare(name, mode, scope)
+            if mode != RESERVE:
+                self.events.append(Event(DEFINE, scope, name, (), name))
+        self.end[node] = len(self.events)
+
+    def _declare(self, name: str, mode: int, scope: Scope) -> None:
+        if mode not in (DECLARE, RESERVE):
+            if not self.language.hoisted:
+                return
+            while scope.kind == "comprehension" and scope.parent:
+                scope = scope.parent
+        if name not in scope.redirects:
+            scope.names.setdefault(name, len(self.events))
+
+    def _receiver(self, node: int, mode: int, scope: Scope) -> None:
+        self.events.append(Event(USE, scope, RECEIVER, (), RECEIVER))
+        self.end[node] = len(self.events)
+
+    def _path(self, node: int, mode: int, scope: Scope) -> None:
+        self._children(node, mode, scope)
+
+    def _write(self, node: int, mode: int, scope: Scope) -> None:
+        """The write of a read-and-write, after its value; what the target itself reads was read before."""
+        kind = self.tree.types[node]
+        while kind in self.language.parentheses and self.tree.children[node]:
+            node = self.tree.children[node][0]
+            kind = self.tree.types[node]
+        if kind in self.language.identifiers:
+            self._identifier(node, mode, scope)
+        elif kind in self.language.paths:
+            self._emit_path(node, mode, scope)
+
+    def _emit_path(self, node: int, mode: int, scope: Scope) -> None:
+        path = self._spell(node)
+        if path is None:
+            return
+        kind = {READ: USE, REMOVE: DELETE}.get(mode, DEFINE)
+        if kind == DELETE:
+            return
+        self.events.append(Event(kind, scope, *path))
+
+    def _spell(self, node: int) -> tuple[str, tuple[str, ...], str, str] | None:
+        """Root, suffix, spelling and literal index of a path; None if it starts from no name or is too long."""
+        tree, language = self.tree, self.language
+        suffix: list[str] = []
+        spelled: list[str] = []
+        literal = ""
+        while tree.types[node] in language.paths:
+            rule = language.paths[tree.types[node]]
+            base, member = tree.part(node, rule.base), tree.part(node, rule.member)
+            if base < 0 or len(suffix) == PATH_LIMIT:
+                return None
+            if member >= 0:
+                suffix.append("." + tree.code(member))
+                spelled.append(suffix[-1])
+            else:
+                index = tree.part(node, rule.index)
+                shown = index >= 0 and not tree.children[index]
+                text = tree.code(index) if shown else ""
+                if not suffix and shown and tree.types[index] in language.literals:
+                    literal = text
+                suffix.append("[]")
+                spelled.append(f"[{text}]")
+            node = base
+        if tree.types[node] in language.receivers:
+            root = RECEIVER
+        elif tree.types[node] in language.identifiers:
+            root = tree.code(node)
+        else:
+            return None
+        return root, tuple(reversed(suffix)), root + "".join(reversed(spelled)), literal
+
+    # ---------------------------------------------------------------------------------------- resolution
+    def _resolve(self, position: int, event: Event) -> int:
+        if event.scope is None:
+            return -1
+        scope, root, suffix = self._lookup(event.scope, event.root, position), event.root, event.suffix
+        if scope is None:
+            if self.language.implicit_receiver:
+                scope = event.scope.receiver
+                if root != RECEIVER:
+                    root, suffix = RECEIVER, ("." + root, *suffix)
+            else:
+                scope = self._module
+        elif scope.kind == "class" and self.language.implicit_receiver:
+            root, suffix = RECEIVER, ("." + root, *suffix)
+        return self._number(scope, root, suffix)
+
+    def _declarations(self) -> dict[str, tuple[list[int], list[Scope], list[int]]]:
+        """Name -> numbers of the scopes that declare or redirect it, the scopes, and for each the position in
+        the list of the next one around it (-1: none), so that a look-up skips what declares nothing."""
+        scopes = self._scopes
+        for scope in reversed(scopes):
+            if scope.parent is not None:
+                scope.parent.leave = max(scope.parent.leave, scope.leave)
+        table: dict[str, tuple[list[int], list[Scope], list[int]]] = {}
+        for scope in scopes:
+            for name in dict.fromkeys((*scope.names, *scope.redirects)):
+                numbers, found, around = table.setdefault(name, ([], [], []))
+                outer = len(found) - 1
+                while outer >= 0 and found[outer].leave <= scope.number:
+                    outer = around[outer]
+                numbers.append(scope.number)
+                found.append(scope)
+                around.append(outer)
+        return table
+
+    def _lookup(self, scope: Scope, name: str, position: int) -> Scope | None:
+        """The innermost scope around `scope` that declares `name`; None if none does."""
+        entry = self._declaring.get(name)
+        if entry is None:
+            return None
+        hoisted = self.language.hoisted
+        numbers, scopes, around = entry
+        place = bisect.bisect_right(numbers, scope.number) - 1
+        while place >= 0:
+            candidate = scopes[place]
+            if scope.number < candidate.leave:
+                redirect = candidate.redirects.get(name)
+                if redirect == "global":
+                    return self._module
+                if redirect is None:
+                    if candidate.kind == "class":
+                        # A hoisted language hides the names of a class body from the functions in it.
+                        visible = not hoisted or scope.direct_class is candidate
+                    else:
+                        visible = hoisted or candidate.names[name] <= position
+                    if visible:
+                        return candidate
+            place = around[place]
+        return None
+
+    def _number(self, scope: Scope, root: str, suffix: tuple[str, ...]) -> int:
+        key = (scope, root, suffix)
+        number = self._numbers.get(key)
+        if number is None:
+            origin = self._number(scope, root, ()) if suffix else len(self.table)
+            number = self._numbers[key] = len(self.table)
+            owner = -1 if root == RECEIVER and self.language.implicit_receiver else scope.owner
+            self.table.append(Variable(owner, origin, scope))
+        return number

@@ -1,0 +1,1 @@
+"""Transducer: code property graphs for frozen language models."""

@@ -1,0 +1,229 @@
+"""The frozen language model: loading, precision, embeddings in, text out.
+
+What differs between model families stands in `FAMILIES`; adding one is one entry.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils import logging as library_logging
+
+import checkpoints
+
+from .errors import BackboneError, ConfigurationError
+from .storage import cache_folder, write_text
+
+WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Family:
+    """How one family of models is loaded and fed."""
+
+    loader: type
+    embedding_scale: Callable[[torch.nn.Module], float]
+
+
+def _embedding_root_mean_square(model: torch.nn.Module) -> float:
+    return model.get_input_embeddings().weight.detach().float().square().mean().sqrt().item()
+
+
+FAMILIES = {
+    "t5": Family(AutoModelForSeq2SeqLM, _embedding_root_mean_square),  # T5, CodeT5, CodeT5+ 220m and 770m
+}
+
+
+class Backbone:
+    """A frozen encoder-decoder with its tokenizer. No parameter requires gradient, dropout is off.
+
+    Attributes: `model`, `tokenizer`, `name` (hub id or folder), `revision`, `fingerprint` (SHA-256 over the weights as
+    stored), `precision` ("float32" or "bfloat16": of the arithmetic; weights stay in float32), `precision_reason`.
+    """
+
+    def __init__(self, model, tokenizer, name: str, revision: str | None, fingerprint: str):
+        self.model, self.tokenizer = model, tokenizer
+        self.name, self.revision, self.fingerprint = name, revision, fingerprint
+        self.precision, self.precision_reason = "float32", "default"
+        model.requires_grad_(False)
+        model.eval()
+
+    @property
+    def width(self) -> int:
+        return self.model.config.d_model
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def embedding_weight(self) -> torch.Tensor:
+        """[V, D]"""
+        return self.model.get_input_embeddings().weight
+
+    @property
+    def embedding_scale(self) -> float:
+        """Root mean square of the embedding table: the unit in which embeddings are changed."""
+        return FAMILIES[self.model.config.model_type].embedding_scale(self.model)
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def set_precision(self, precision: str) -> None:
+        """Fixes the arithmetic; `auto` measures once per model and machine which one is faster and remembers it."""
+        if precision not in PRECISIONS:
+            remedy = " (float16 overflows in T5)" if precision == "float16" else ""
+            raise ConfigurationError(f"precision {precision!r}{remedy}; expected one of: {', '.join(PRECISIONS)}")
+        self.precision, self.precision_reason = (precision, "asked for") if precision != "auto" else choose_precision(self)
+
+    def encode(self, embeddings: torch.Tensor, attention_mask: torch.Tensor) -> BaseModelOutput:
+        """Encoder states [B, T, D] of input embeddings [B, T, D]."""
+        with self.autocast():
+            return self.model.get_encoder()(inputs_embeds=embeddings, attention_mask=attention_mask)
+
+    def forward(self, embeddings: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor):
+        """Loss (nats, mean over target tokens) and logits [B, L, V] from input embeddings [B, T, D]."""
+        with self.autocast():
+            return self.model(inputs_embeds=embeddings, attention_mask=attention_mask, labels=labels)
+
+    @torch.no_grad()
+    def generate(self, embeddings: torch.Tensor, attention_mask: torch.Tensor, **settings) -> torch.Tensor:
+        """Generated ids [B, <= max_new_tokens + 1]; the decoder starts from its start token and nothing else."""
+        encoded = self.encode(embeddings, attention_mask)
+        with self.autocast():
+            return self.model.generate(encoder_outputs=encoded, attention_mask=attention_mask,
+                                       generation_config=generation_config(self.model, **settings))
+
+
+def generation_config(model, beams: int, max_new_tokens: int) -> GenerationConfig:
+    config = model.config
+    return GenerationConfig(
+        num_beams=beams, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=config.pad_token_id,
+        eos_token_id=config.eos_token_id, decoder_start_token_id=config.decoder_start_token_id)
+
+
+def load_backbone(name: str, precision: str = "auto", revision: str | None = None, device: str | None = None) -> Backbone:
+    """A frozen model by the name of an embedded one, a folder, or a hub id.
+
+    Raises:
+        BackboneError: no weights in the folder, an unknown family, a hub id without a network. The message says what
+            to give instead.
+    """
+    place = _place(name)
+    options = {"revision": revision} if revision and place == name else {}
+    try:
+        config = AutoConfig.from_pretrained(place, **options)
+    except (OSError, ValueError) as error:
+        raise _unreachable(name, error) from error
+    if config.model_type not in FAMILIES:
+        raise BackboneError(f"model {name!r} is of the family {config.model_type!r}, which is not supported; "
+                            f"expected one of: {', '.join(FAMILIES)}. Add an entry to transducer.backbone.FAMILIES")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, **options)
+        with _no_progress_bars():
+            model = FAMILIES[config.model_type].loader.from_pretrained(
+                place, dtype="auto", use_safetensors=True, **options)
+    except (OSError, ValueError) as error:
+        raise _unreachable(name, error) from error
+    except Exception as error:
+        if type(error).__name__ == "SafetensorError":
+            raise BackboneError(f"the weights of model {name!r} cannot be read ({error}); fetch or copy them again") from error
+        raise
+    fingerprint = weight_fingerprint(model)
+    model = model.float().to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    backbone = Backbone(model, tokenizer, name, getattr(config, "_commit_hash", None) or revision, fingerprint)
+    backbone.set_precision(precision)
+    return backbone
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Loading takes a second or two; a bar for each of several parts is noise."""
+    shown = library_logging.is_progress_bar_enabled()
+    library_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            library_logging.enable_progress_bar()
+
+
+def _place(name: str) -> str:
+    """Where to load from: the folder of an embedded model, a checked folder, or the hub id itself."""
+    if name in checkpoints.EMBEDDED_MODELS:
+        return str(checkpoints.path(name))
+    folder = Path(name)
+    if folder.is_dir():
+        if not (folder / "config.json").exists():
+            raise BackboneError(f"model folder {name!r} has no config.json; expected a folder written by save_pretrained")
+        if not any((folder / file).exists() for file in WEIGHT_FILES):
+            raise BackboneError(f"model folder {name!r} has no weights; expected {WEIGHT_FILES[0]} beside config.json "
+                                "(pickled weights are not read: save the model again with safe serialization)")
+        return str(folder)
+    if name.count("/") > 1 or name.startswith((".", "/", "~")) or "/" not in name:
+        raise BackboneError(f"no model {name!r}: not a folder, not a hub id such as Salesforce/codet5-base, and not one "
+                            f"of the embedded models: {', '.join(checkpoints.EMBEDDED_MODELS)}")
+    return name
+
+
+def _unreachable(name: str, error: Exception) -> BackboneError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if Path(name).is_dir() or name in checkpoints.EMBEDDED_MODELS:
+        return BackboneError(f"model folder {name!r} cannot be loaded: {reason}")
+    return BackboneError(f"cannot fetch model {name!r} from the hub ({reason}); without a network give a folder that "
+                         f"holds it, or use the embedded model: --model {checkpoints.EMBEDDED_MODELS[0]}")
+
+
+def weight_fingerprint(model: torch.nn.Module) -> str:
+    """SHA-256 over names, types, shapes and bytes of all weights; tied weights count once."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.named_parameters()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def choose_precision(backbone: Backbone) -> tuple[str, str]:
+    """("float32" | "bfloat16", why): the faster of the two for one training step on this machine.
+
+    bfloat16 is taken where it is at least 1.15 times faster; a tie keeps float32. The finding is kept in the cache
+    folder, so that every run of a model on a machine computes in the same precision.
+    """
+    processor = torch.cuda.get_device_name() if backbone.device.type == "cuda" else platform.processor() or platform.machine()
+    key = f"{backbone.fingerprint[:16]} {backbone.device.type} {processor} {torch.get_num_threads()} {torch.__version__}"
+    cache = cache_folder() / "precision.json"
+    known = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
+    if key not in known:
+        seconds = {}
+        for precision in ("float32", "bfloat16"):
+            backbone.precision = precision
+            seconds[precision] = _step_seconds(backbone)
+        known[key] = seconds["float32"] / seconds["bfloat16"]
+        write_text(cache, json.dumps(known, indent=1) + "\n")
+    ratio = known[key]
+    return ("bfloat16" if ratio >= 1.15 else "float32"), f"measured: bfloat16 is {ratio:.2f} times as fast as float32"
+
+
+def _step_seconds(backbone: Backbone, batch: int = 8, source: int = 192, target: int = 24, repeats: int = 3) -> float:
+    """Fastest of a few steps that carry gradient to the input embeddings, as every input-side method needs."""
+    embeddings = torch.zeros(batch, source, backbone.width, device=backbone.device, requires_grad=True)
+    mask = torch.ones(batch, source, dtype=torch.long, device=backbone.device)
+    labels = torch.ones(batch, target, dtype=torch.long, device=backbone.device)
+    times = []
+    for _ in range(repeats + 1):
+        begin = time.perf_counter()
+        backbone.forward(embeddings, mask, labels).loss.backward()
+        if backbone.device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - begin)
+    return min(times[1:])

@@ -1,0 +1,174 @@
+"""Settings of the commands. The text beside each field is the `--help` text; nothing heavy is imported here.
+
+Precedence: defaults < recipe file (`--config FILE.yaml`) < flags.
+"""
+from __future__ import annotations
+
+import argparse
+import typing
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+
+from .errors import ConfigurationError
+
+METHOD_NAMES = ("transducer", "none", "lora", "prefix", "prompt", "published")
+
+
+def option(default, help: str, **metadata):
+    """A field with its help text; `metadata` may hold `choices`, `minimum` and `maximum`."""
+    return field(default=default, metadata={"help": help, **metadata})
+
+
+@dataclass(frozen=True)
+class TransducerSettings:
+    """What makes up a transducer; saved with it."""
+
+    fusion: str = option("attention+aligned+prompts", "fusion parts joined by +, or 'published' (the paper's code)")
+    layer: str = option("gatv2", "graph layer of the GVE; the paper: gatv2")
+    layer_count: int = option(2, "graph layers in a row; the paper: 1", minimum=1)
+    heads: int = option(1, "attention heads of a graph layer; the paper: 1", minimum=1)
+    rank: int = option(0, "width of the node vectors; 0: the largest of 8..16 within the paper's budget; the paper: 8",
+                       minimum=0)
+    prompts: int = option(10, "graph-made prompt vectors put in front of the input", minimum=1)
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, settings: dict) -> TransducerSettings:
+        unknown = sorted(settings.keys() - {entry.name for entry in fields(cls)})
+        if unknown:
+            raise ConfigurationError(f"unknown transducer settings {unknown}; this release knows: "
+                                     f"{', '.join(entry.name for entry in fields(cls))}; install a newer release")
+        return cls(**settings)
+
+
+@dataclass(frozen=True)
+class TrainSettings(TransducerSettings):
+    """Settings of `python -m transducer.train`."""
+
+    task: str = option("assert", "the task to adapt to")
+    data: str = option("embedded", "where examples come from: embedded, or file:FOLDER with train/valid/test .jsonl[.gz]")
+    language: str = option("", "language of data rows without a 'language' field; empty: the task's default")
+    model: str = option("codet5-tiny", "backbone: the embedded codet5-tiny, a folder, or a hub id (T5 family)")
+    revision: str = option("", "revision of a hub model")
+    method: str = option("transducer", "what to train", choices=METHOD_NAMES)
+    baselines: tuple[str, ...] = option((), "further methods, trained on the same data and budget", choices=METHOD_NAMES)
+    output: str = option("runs/assert", "the run folder")
+    resume: bool = option(False, "go on with the run in the output folder from its last checkpoint")
+    overwrite: bool = option(False, "replace the run in the output folder")
+    epochs: float = option(2.0, "passes over the training examples; the paper: 1", minimum=0.0)
+    batch_size: int = option(8, "examples a step and process; the paper: 8", minimum=1)
+    learning_rate: float = option(0.0, "AdamW's; 0: the default of each method", minimum=0.0)
+    warmup_ratio: float = option(0.05, "share of the steps in which the learning rate rises; then linear to 0",
+                                 minimum=0.0, maximum=1.0)
+    weight_decay: float = option(0.0, "AdamW's weight decay", minimum=0.0)
+    max_grad_norm: float = option(1.0, "gradient clipping; the paper: 1.0", minimum=0.0)
+    seed: int = option(0, "seed of the first run", minimum=0)
+    seeds: int = option(1, "runs per method, with seeds seed, seed + 1, ...", minimum=1)
+    train_limit: int = option(2000, "training examples used at most; 0: all", minimum=0)
+    valid_limit: int = option(200, "validation examples used at most; 0: all", minimum=0)
+    test_limit: int = option(300, "test examples used at most; 0: all", minimum=0)
+    max_source_tokens: int = option(320, "longest input in tokens; the paper: 400", minimum=16)
+    max_target_tokens: int = option(64, "longest target in tokens; the paper: 150", minimum=4)
+    beams: int = option(2, "beams in generation; the paper: 2", minimum=1)
+    precision: str = option("auto", "arithmetic: auto measures which is faster", choices=("auto", "float32", "bfloat16"))
+    engine: str = option("auto", "graph engine: dgl, or torch with the same numbers; auto: dgl where it can be used",
+                         choices=("auto", "dgl", "torch"))
+    quiet: bool = option(False, "print errors and the final table only")
+    json: bool = option(False, "print the result rows as JSON lines on standard output, nothing else")
+
+    def transducer_settings(self) -> TransducerSettings:
+        return TransducerSettings(**{entry.name: getattr(self, entry.name) for entry in fields(TransducerSettings)})
+
+    def methods(self) -> tuple[str, ...]:
+        """The method and the baselines, each once."""
+        return tuple(dict.fromkeys((self.method, *self.baselines)))
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def add_options(parser: argparse.ArgumentParser, settings: type) -> None:
+    """One flag per field. A flag that is not given leaves no attribute, so that a recipe file can fill it."""
+    kinds = typing.get_type_hints(settings)
+    for entry in fields(settings):
+        kind, choices = kinds[entry.name], entry.metadata.get("choices")
+        default = " ".join(entry.default) if isinstance(entry.default, tuple) else entry.default
+        text = f"{entry.metadata['help']} (default: {default if default not in ('', ()) else 'none'})".replace("%", "%%")
+        arguments: dict = {"dest": entry.name, "default": argparse.SUPPRESS, "help": text}
+        if kind is bool:
+            parser.add_argument(_flag(entry.name), action="store_true", **arguments)
+        elif typing.get_origin(kind) is tuple:
+            parser.add_argument(_flag(entry.name), nargs="*", choices=choices, **arguments)
+        else:
+            parser.add_argument(_flag(entry.name), type=kind, choices=choices,
+                                metavar=None if choices else kind.__name__.upper(), **arguments)
+
+
+def resolve(settings: type, given: dict, recipe: Path | None = None):
+    """Settings from defaults, a recipe file and flags, checked.
+
+    Raises:
+        ConfigurationError: an unknown field, a value of the wrong type or out of range; the message names the field.
+    """
+    values = _read_recipe(settings, recipe) if recipe else {}
+    values |= given
+    kinds = typing.get_type_hints(settings)
+    resolved = {entry.name: _checked(entry, kinds[entry.name], values[entry.name])
+                for entry in fields(settings) if entry.name in values}
+    return settings(**resolved)
+
+
+def _read_recipe(settings: type, recipe: Path) -> dict:
+    import yaml
+
+    try:
+        values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(f"no recipe file {recipe}; give an existing YAML file to --config") from None
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"recipe {recipe} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"recipe {recipe} holds a {type(values).__name__}, expected 'field: value' lines")
+    names = [entry.name for entry in fields(settings)]
+    for name in values:
+        if name not in names:
+            near = get_close_matches(str(name), names, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigurationError(f"recipe {recipe} has an unknown field {name!r}{hint} (known: {', '.join(names)})")
+    return values
+
+
+def _checked(entry, kind, value):
+    """The value in the field's type and range; ConfigurationError otherwise."""
+    def wrong(expected: str) -> ConfigurationError:
+        return ConfigurationError(f"{_flag(entry.name)} is {value!r}, expected {expected}")
+
+    choices = entry.metadata.get("choices")
+    if typing.get_origin(kind) is tuple:
+        if isinstance(value, str) or not isinstance(value, (list, tuple)):
+            raise wrong("a list of names")
+        for name in value:
+            if choices and name not in choices:
+                raise wrong(f"names from: {', '.join(choices)}")
+        return tuple(value)
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise wrong("true or false")
+        return value
+    if kind is float:
+        try:
+            value = float(value)  # YAML reads 2e-4 as text
+        except (TypeError, ValueError):
+            raise wrong("a number") from None
+    elif not isinstance(value, kind) or isinstance(value, bool):
+        raise wrong("a whole number" if kind is int else "text")
+    if choices and value not in choices:
+        raise wrong(f"one of: {', '.join(choices)}")
+    minimum, maximum = entry.metadata.get("minimum"), entry.metadata.get("maximum")
+    if minimum is not None and value < minimum or maximum is not None and value > maximum:
+        raise wrong(f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}")
+    return value

@@ -1,0 +1,96 @@
+"""Predictions and scores of an adapted model, with nothing of the label in reach of the model.
+
+    python -m transducer.evaluate --transducer runs/assert/transducer --data file:FOLDER
+"""
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .commands import command_line
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from tasks import Task
+    from tasks.metrics import Scores
+
+    from .methods.base import AdaptedModel
+    from .prepare import PreparationReport, Preparer
+
+
+def predict(model: AdaptedModel, preparer: Preparer, sources: Sequence[tuple[str, str]], *, beams: int,
+            batch_size: int = 32, report: PreparationReport | None = None, progress: bool = False) -> list[str]:
+    """Answers to (source, language) pairs. Targets are no argument: there is nothing to leak."""
+    from .prepare import PreparationReport
+    from .progress import progress_bar
+    from .tensors import Collator
+
+    inputs = preparer.inputs(sources, report or PreparationReport())
+    collate = Collator(model.backbone.tokenizer.pad_token_id)
+    # Longest first, so that a batch too large for the memory fails at once and padding is little.
+    order = sorted(range(len(inputs)), key=lambda index: -len(inputs[index].input_ids))
+    answers: list[str] = [""] * len(inputs)
+    model.eval()
+    for first in progress_bar(range(0, len(order), batch_size), shown=progress, desc="answers", unit="batch"):
+        chosen = order[first:first + batch_size]
+        batch = {name: tensor.to(model.backbone.device)
+                 for name, tensor in collate([inputs[index] for index in chosen]).items()}
+        generated = model.generate(batch, beams=beams, max_new_tokens=preparer.text.max_target_tokens)
+        for index, ids in zip(chosen, generated):
+            answers[index] = preparer.text.decode(ids)
+    return answers
+
+
+def score_predictions(task: Task, predictions: list[str], references: list[str], languages: list[str]) -> Scores:
+    from tasks.metrics import score
+
+    return score(task.metrics, predictions, references, languages)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m transducer.evaluate",
+                                     description="Scores a saved transducer on the test split of a data source.")
+    parser.add_argument("--transducer", type=Path, required=True, help="folder of a saved transducer")
+    parser.add_argument("--data", default="embedded", help="embedded, or file:FOLDER")
+    parser.add_argument("--language", default="", help="language of rows without one")
+    parser.add_argument("--test-limit", type=int, default=300, help="test examples used at most; 0: all (default: 300)")
+    parser.add_argument("--beams", type=int, default=2, help="beams in generation (default: 2)")
+    parser.add_argument("--max-source-tokens", type=int, default=320, help="longest input (default: 320)")
+    parser.add_argument("--max-target-tokens", type=int, default=64, help="longest target (default: 64)")
+    parser.add_argument("--output", type=Path, help="file for the predictions (JSON lines)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    options = parser.parse_args(arguments)
+    if options.test_limit < 0 or options.beams < 1:
+        raise ConfigurationError(f"--test-limit {options.test_limit} and --beams {options.beams}: expected at least 0 and 1")
+
+    from tasks import get_task, load_source
+
+    from .model import TransducerModel
+    from .prepare import PreparationReport, Preparer
+    from .sampling import limited
+    from .storage import write_json_lines
+    from .trainer import evaluation_loss
+
+    model = TransducerModel.from_pretrained(options.transducer)
+    task = get_task("assert")
+    splits = load_source(options.data, task, language=options.language or None, progress=not options.quiet)
+    examples = limited(splits.test, options.test_limit)
+    preparer = Preparer(model.backbone, task, options.max_source_tokens, options.max_target_tokens)
+    predictions = predict(model, preparer, [(example.source, example.language) for example in examples],
+                          beams=options.beams, progress=not options.quiet)
+    scores = score_predictions(task, predictions, [example.target for example in examples],
+                               [example.language for example in examples])
+    loss = evaluation_loss(model, preparer.with_labels(examples, PreparationReport()), 32)
+    if options.output:
+        write_json_lines(options.output, [
+            {"id": example.id, "prediction": prediction, "target": example.target}
+            for example, prediction in zip(examples, predictions)])
+    print(json.dumps({"examples": len(examples), "loss": loss, **scores.values, "signatures": scores.signatures}, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(command_line(main))

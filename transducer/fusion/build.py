@@ -1,0 +1,203 @@
+"""Fusions by name, and the parameters they may cost."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from transducer.errors import ConfigurationError, UnknownNameError
+from transducer.fusion.aligned import AlignedReading
+from transducer.fusion.attention import AttentionReading
+from transducer.fusion.base import TokenReading
+from transducer.fusion.combined import CombinedFusion
+from transducer.fusion.prompts import GraphPrompts
+from transducer.fusion.published import PublishedFusion
+from transducer.gve import GraphVectorizationEngine
+from transducer.gve.base import require_positive
+
+TOKEN_READINGS: dict[str, type[TokenReading]] = {"attention": AttentionReading, "aligned": AlignedReading}
+"""Parts that give every token a reading of the graph; combine with ``+``."""
+
+PROMPT_READINGS: dict[str, type[GraphPrompts]] = {"prompts": GraphPrompts}
+"""Parts that put positions in front; at most one, combines with token readings."""
+
+WHOLE_FUSIONS: dict[str, type[PublishedFusion]] = {"published": PublishedFusion}
+"""Fusions that stand alone."""
+
+FUSIONS: dict[str, type[nn.Module]] = {**TOKEN_READINGS, **PROMPT_READINGS, **WHOLE_FUSIONS}
+"""Every fusion and fusion part by name."""
+
+DEFAULT_FUSION = "attention+aligned+prompts"
+"""The fusion of a transducer unless another is asked for."""
+
+RANKS = range(8, 17)
+"""Ranks that ``rank_within_budget`` chooses from; the paper's is the lowest."""
+
+
+def fusion_parts(name: str) -> tuple[str, ...]:
+    """The parts of a fusion name in the order of ``FUSIONS``, whatever order they are written in.
+
+    Raises:
+        UnknownNameError: a part is not in ``FUSIONS``.
+        ConfigurationError: a part is named twice, or one that stands alone is combined.
+    """
+    parts = name.split("+")
+    for part in parts:
+        if part not in FUSIONS:
+            raise UnknownNameError.among("fusion", part, FUSIONS)
+    if len(set(parts)) != len(parts):
+        raise ConfigurationError(f"fusion {name!r} names a part twice; expected each once; remove the second")
+    alone = [part for part in parts if part in WHOLE_FUSIONS]
+    if alone and len(parts) > 1:
+        raise ConfigurationError(
+            f"fusion {name!r} combines {alone[0]!r}, which stands alone; expected {alone[0]!r} by itself"
+        )
+    return tuple(part for part in FUSIONS if part in parts)
+
+
+def build_fusion(
+    name: str = DEFAULT_FUSION,
+    *,
+    embedding_width: int,
+    rank: int = 8,
+    prompt_count: int = 10,
+    embedding_scale: float = 1.0,
+    initial_prompts: Tensor | None = None,
+) -> CombinedFusion | PublishedFusion:
+    """A fusion by name.
+
+    Args:
+        name: parts from ``FUSIONS`` joined by ``+``, in any order.
+        embedding_width: ``D``, width of the backbone's embeddings.
+        rank: ``r``, width of the node vectors; the paper has 8.
+        prompt_count: ``k``, positions that the part ``prompts`` adds.
+        embedding_scale: root mean square of the backbone's embeddings, positive; see ``CombinedFusion``.
+        initial_prompts: ``[k, D]`` to start the part ``prompts`` from, in the backbone's own scale, such as
+            embeddings of frequent tokens; small random vectors by default.
+
+    The geometry of ``published`` is fixed, so it reads ``embedding_width`` only. ``prompt_count`` and
+    ``initial_prompts`` are read by the part ``prompts`` only.
+
+    Returns:
+        A module called as ``fusion(embeddings, attention_mask, graph, graph_batch)`` that returns a ``FusedInput``.
+        Its ``graph_input`` names what ``graph`` is: ``node_vectors`` or ``graph_vectors``, the ``output`` of the
+        engine to put before it. Its ``added_positions`` is ``k``.
+
+    Raises:
+        UnknownNameError: a part is not in ``FUSIONS``.
+        ConfigurationError: parts that do not go together, or a number out of range.
+        ShapeError: the initial prompts are not ``[k, D]``.
+    """
+    parts = fusion_parts(name)
+    if parts[0] in WHOLE_FUSIONS:
+        return WHOLE_FUSIONS[parts[0]](embedding_width)
+    prompts = [PROMPT_READINGS[part] for part in parts if part in PROMPT_READINGS]
+    return CombinedFusion(
+        embedding_width,
+        rank,
+        {part: TOKEN_READINGS[part] for part in parts if part in TOKEN_READINGS},
+        prompts[0] if prompts else None,
+        prompt_count=prompt_count,
+        embedding_scale=embedding_scale,
+        initial_prompts=initial_prompts,
+    )
+
+
+def parameter_budget(width: int) -> int:
+    """What the paper's released transducer has in parameters for embeddings of this width: ``25 width + 11,528``.
+
+    30,728 at 768 and 37,128 at 1024, the two widths of the paper; its geometry is linear in the width, so the line
+    through the two is also exact elsewhere.
+    """
+    return 25 * width + 11_528
+
+
+def parameter_count(
+    width: int,
+    rank: int,
+    *,
+    feature_width: int | None = None,
+    prompt_count: int = 10,
+    fusion: str = DEFAULT_FUSION,
+    layer: str = "gatv2",
+    layer_count: int = 2,
+    heads: int = 1,
+) -> int:
+    """Trainable parameters of engine and fusion together, without allocating or drawing any.
+
+    Args:
+        width: ``D``, width of the backbone's embeddings.
+        rank: ``r``.
+        feature_width: ``F``; ``D`` by default, as for features made from the backbone's own embeddings.
+        prompt_count, fusion, layer, layer_count, heads: as for ``build_fusion`` and ``GraphVectorizationEngine``; not
+            for the fusion ``published``, which has an engine of its own.
+
+    Raises:
+        ConfigurationError: the fusion is ``published``, or a number is out of range.
+        UnknownNameError: ``fusion`` or ``layer`` is in no table.
+    """
+    if any(part in WHOLE_FUSIONS for part in fusion_parts(fusion)):
+        raise ConfigurationError(
+            f"fusion {fusion!r} has a fixed geometry; expected a combination of parts; count its modules' parameters"
+        )
+    with torch.device("meta"):
+        engine = GraphVectorizationEngine(
+            width if feature_width is None else feature_width,
+            rank,
+            layer=layer,
+            layer_count=layer_count,
+            heads=heads,
+            engine="torch",
+        )
+        fused = build_fusion(fusion, embedding_width=width, rank=rank, prompt_count=prompt_count)
+    return sum(parameter.numel() for module in (engine, fused) for parameter in module.parameters())
+
+
+def rank_within_budget(
+    width: int,
+    *,
+    feature_width: int | None = None,
+    prompt_count: int = 10,
+    fusion: str = DEFAULT_FUSION,
+    layer: str = "gatv2",
+    layer_count: int = 2,
+    heads: int = 1,
+    budget: int | None = None,
+) -> int:
+    """The largest rank of ``RANKS`` at which engine and fusion together stay within the budget.
+
+    Args:
+        width, feature_width, prompt_count, fusion, layer, layer_count, heads: as for ``parameter_count``.
+        budget: parameters; ``parameter_budget(width)`` by default.
+
+    Returns:
+        A rank that ``heads`` divides. Where none fits, which with ten prompts begins near a width of 1,200, the
+        smallest such rank, so that any backbone works; ``parameter_count`` tells by how much it exceeds the budget.
+
+    Raises:
+        ConfigurationError: ``heads`` divides no rank of ``RANKS``, or as for ``parameter_count``.
+    """
+    require_positive("heads", heads)
+    allowed = parameter_budget(width) if budget is None else budget
+    ranks = [rank for rank in RANKS if rank % heads == 0]
+    if not ranks:
+        raise ConfigurationError(
+            f"heads={heads} divides no rank in {RANKS.start}..{RANKS.stop - 1}; expected a divisor of one; "
+            "choose fewer heads"
+        )
+    fitting = [
+        rank
+        for rank in ranks
+        if parameter_count(
+            width,
+            rank,
+            feature_width=feature_width,
+            prompt_count=prompt_count,
+            fusion=fusion,
+            layer=layer,
+            layer_count=layer_count,
+            heads=heads,
+        )
+        <= allowed
+    ]
+    return max(fitting, default=ranks[0])

@@ -1,0 +1,134 @@
+"""Attention-Based Fusion Layer: parts that read the graph, added to the embeddings of a frozen language model.
+
+After Yusuf and Jiang, "Transducer Tuning", 2024 (arXiv 2412.13467)::
+
+    E' = E + scale (reading_1 + reading_2 + ...) W_o        W_o = 0 at the start
+    in front of E': the prompts of the part ``prompts``, if it takes part
+
+Tensors: embeddings ``[B, T, D]``, mask ``[B, T]`` and node vectors ``[N, r]`` to embeddings ``[B, k + T, D]`` and
+mask ``[B, k + T]``. Cost: ``O(B T D r)`` time beyond that of the parts; ``D r`` parameters beyond theirs.
+
+One up-projection ``W_o`` serves all parts. A token part has an ``r x r`` map of its own before it; a ``W_o`` each would
+cost ``D r`` more, a quarter of the whole transducer.
+
+What holds at any weights: padding is neither read nor written, and the rows of a batch do not see each other. With
+``W_o = 0`` the tokens' embeddings are unchanged, bit for bit, and the prompts are the same for every graph. Only
+``W_o`` and the base prompts receive gradient in that very first step; everything else does from the second on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from transducer.errors import ConfigurationError
+from transducer.fusion.base import FusedInput, GraphView, TokenReading, check_graph, check_tokens
+from transducer.fusion.prompts import GraphPrompts
+from transducer.gve.base import require_positive, unit_rms
+
+if TYPE_CHECKING:
+    from transducer.tensors import GraphBatch
+
+
+class CombinedFusion(nn.Module):
+    """Any selection of fusion parts around one up-projection; see the module.
+
+    Args:
+        embedding_width: ``D``.
+        rank: ``r``, that of the node vectors.
+        readings: classes of the token parts by name, possibly none.
+        prompts: class of the prompt part, or ``None``.
+        prompt_count: ``k``; only read with ``prompts``.
+        embedding_scale: root mean square of the backbone's embeddings. What is added is multiplied by it, so that one
+            learning rate suits backbones whose embeddings differ in scale (T5 models: about 1 to 10). Positive.
+        initial_prompts: ``[k, D]`` in the backbone's own scale; only read with ``prompts``.
+
+    Raises:
+        ConfigurationError: a number is out of range.
+        ShapeError: the initial prompts are not ``[k, D]``.
+
+    Computes in the number format of its parameters, inside ``torch.autocast`` as well, and returns that of the
+    embeddings.
+    """
+
+    graph_input = "node_vectors"
+
+    def __init__(
+        self,
+        embedding_width: int,
+        rank: int,
+        readings: Mapping[str, type[TokenReading]],
+        prompts: type[GraphPrompts] | None,
+        *,
+        prompt_count: int = 10,
+        embedding_scale: float = 1.0,
+        initial_prompts: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        require_positive("embedding_width", embedding_width)
+        require_positive("rank", rank)
+        if not 0 < embedding_scale < float("inf"):
+            raise ConfigurationError(
+                f"embedding_scale is {embedding_scale!r}; expected a positive number; "
+                "give the root mean square of the embeddings"
+            )
+        self.embedding_width = embedding_width
+        self.rank = rank
+        self.embedding_scale = float(embedding_scale)
+        self.readings = nn.ModuleDict({name: part(embedding_width, rank) for name, part in readings.items()})
+        self.prompts: GraphPrompts | None = None
+        if prompts is not None:
+            base = None if initial_prompts is None else initial_prompts / self.embedding_scale
+            self.prompts = prompts(embedding_width, rank, prompt_count, base)
+        self.up = nn.Parameter(torch.zeros(rank, embedding_width))
+
+    @property
+    def added_positions(self) -> int:
+        """``k``, the positions put in front of the tokens."""
+        return 0 if self.prompts is None else self.prompts.prompt_count
+
+    def forward(
+        self, embeddings: Tensor, attention_mask: Tensor, node_vectors: Tensor, graph_batch: GraphBatch
+    ) -> FusedInput:
+        """Embeddings and mask for the frozen model.
+
+        Args:
+            embeddings: token embeddings ``[B, T, D]``.
+            attention_mask: ``[B, T]``, zero at padding, which may be on either side.
+            node_vectors: ``H [N, r]`` from the Graph Vectorization Engine.
+            graph_batch: the batch that ``node_vectors`` was made from.
+
+        Raises:
+            ShapeError: the tensors do not fit together.
+        """
+        check_tokens(embeddings, attention_mask, self.embedding_width)
+        check_graph(node_vectors, graph_batch, self.rank, attention_mask.shape)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            view = GraphView(node_vectors.to(self.up.dtype), graph_batch)
+            fused = self._tokens(embeddings, attention_mask, view)
+            if self.prompts is None:
+                return FusedInput(fused, attention_mask)
+            front = self.embedding_scale * (self.prompts.base + self.prompts(view) @ self.up)  # [B, k, D]
+        return FusedInput(
+            torch.cat((front.to(embeddings.dtype), fused), dim=1),
+            torch.cat((attention_mask.new_ones(front.shape[:2]), attention_mask), dim=1),
+        )
+
+    def _tokens(self, embeddings: Tensor, attention_mask: Tensor, view: GraphView) -> Tensor:
+        """``E' [B, T, D]``, in the number format of ``E``."""
+        if not self.readings:
+            return embeddings
+        exact = embeddings.to(self.up.dtype)
+        tokens = unit_rms(exact)  # [B, T, D]
+        reading = torch.stack([part(tokens, view) for part in self.readings.values()]).sum(0)  # [B, T, r]
+        # Masked by selection: a product would let an infinite or undefined reading through at padding.
+        reading = torch.where(attention_mask.unsqueeze(-1).bool(), reading, 0.0)
+        scaled = (self.embedding_scale * reading).flatten(0, 1)  # [B T, r]
+        fused = torch.addmm(exact.flatten(0, 1), scaled, self.up)  # [B T, D]
+        return fused.view_as(embeddings).to(embeddings.dtype)
+
+    def extra_repr(self) -> str:
+        return f"embedding_width={self.embedding_width}, rank={self.rank}, embedding_scale={self.embedding_scale:g}"

@@ -1,0 +1,138 @@
+"""Completes the placeholder in a file of the user's.
+
+    python -m transducer.predict --transducer runs/assert/transducer test_shapes.py
+    python -m transducer.predict --transducer runs/assert/transducer ShapeTest.java --focal Shape.java
+
+The model reads what it was trained on: the test that holds the placeholder, then the function under test. The latter is
+the last function that the test calls and that `--focal` files, or else the file itself, define.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .commands import command_line
+from .errors import ConfigurationError, DataError
+
+if TYPE_CHECKING:
+    from cpg import CodePropertyGraph
+
+LANGUAGE_OF_SUFFIX = {".py": "python", ".java": "java"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m transducer.predict", description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path, metavar="FILE", help="source file with the placeholder \"<AssertPlaceHolder>\"")
+    parser.add_argument("--transducer", type=Path, required=True, help="folder of a saved transducer")
+    parser.add_argument("--focal", type=Path, nargs="*", default=[], metavar="FILE", help="files that define the function under test")
+    parser.add_argument("--model", help="the backbone, where it is not to be found under the name in the transducer")
+    parser.add_argument("--language", default="", help="language of the file; by default told by its suffix")
+    parser.add_argument("--beams", type=int, default=2, help="beams in generation (default: 2)")
+    parser.add_argument("--max-source-tokens", type=int, default=320, help="longest input (default: 320)")
+    parser.add_argument("--max-target-tokens", type=int, default=64, help="longest answer (default: 64)")
+    parser.add_argument("--write", action="store_true", help="replace the placeholder in the file by the answer")
+    parser.add_argument("--json", action="store_true", help="print answer, model input and language as JSON")
+    options = parser.parse_args(arguments)
+    language = options.language or LANGUAGE_OF_SUFFIX.get(options.file.suffix, "")
+    if not language:
+        raise ConfigurationError(f"cannot tell the language of {options.file} by its suffix; give --language, one of: "
+                                 f"{', '.join(LANGUAGE_OF_SUFFIX.values())}")
+
+    from tasks import get_task
+
+    task = get_task("assert")
+    task.check_language(language)
+    text = _read(options.file)
+    problem = task.placeholder_problem(text)
+    if problem:
+        raise DataError(f"{options.file} {problem}")
+    source = model_source(text, [_read(path) for path in options.focal] or [text], language, task.placeholder)
+
+    from .backbone import load_backbone
+    from .evaluate import predict
+    from .model import TransducerModel
+    from .prepare import Preparer
+
+    backbone = load_backbone(options.model) if options.model else None
+    model = TransducerModel.from_pretrained(options.transducer, backbone)
+    preparer = Preparer(model.backbone, task, options.max_source_tokens, options.max_target_tokens)
+    answer = predict(model, preparer, [(source, language)], beams=options.beams)[0]
+    if options.json:
+        print(json.dumps({"file": str(options.file), "language": language, "source": source, "answer": answer}, ensure_ascii=False))
+    else:
+        print(answer)
+    if options.write:
+        from .storage import write_text
+
+        write_text(options.file, _completed(text, task.placeholder, answer))
+    return 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(f"no file {path}; give an existing source file") from None
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise DataError(f"{path} is no UTF-8 text file ({error}); give a source file") from None
+
+
+def _completed(text: str, placeholder: str, answer: str) -> str:
+    """The text with the answer in place; a semicolon that the answer brings along is not doubled."""
+    before, after = text.split(placeholder)
+    if answer.endswith(";") and after.lstrip().startswith(";"):
+        after = after.lstrip()[1:]
+    return before + answer + after
+
+
+def model_source(text: str, focal_texts: list[str], language: str, placeholder: str) -> str:
+    """The test around the placeholder, then the function under test: the form of the examples trained on.
+
+    Args:
+        text: the file with the placeholder, exactly once.
+        focal_texts: texts that may define the function under test, which may be `text` itself.
+        language: of all of them.
+        placeholder: what the answer replaces.
+    """
+    from cpg import extract
+
+    graph = extract(text, language)
+    at = text.encode().index(placeholder.encode())
+    test = _outermost_function(graph, at)
+    if test is None:
+        return text
+    calls = [graph.nodes.name[node] for node in range(len(graph.nodes))
+             if graph.nodes.label[node] == "CALL" and test[0] <= graph.nodes.start_byte[node] < test[1]]
+    defined: dict[str, str] = {}
+    for focal_text in focal_texts:
+        focal_graph = graph if focal_text is text else extract(focal_text, language)
+        for name, start, end in _functions(focal_graph):
+            if focal_graph is not graph or not start <= at < end:
+                defined.setdefault(name, _cut(focal_graph.code, start, end))
+    focal = next((defined[name] for name in reversed(calls) if name in defined), None)
+    return "\n\n".join(part for part in (_cut(text, *test), focal) if part) + "\n"
+
+
+def _functions(graph: CodePropertyGraph) -> list[tuple[str, int, int]]:
+    nodes = graph.nodes
+    return [(nodes.name[node], nodes.start_byte[node], nodes.end_byte[node]) for node in range(len(nodes))
+            if nodes.label[node] == "METHOD" and nodes.end_byte[node] > nodes.start_byte[node]]
+
+
+def _outermost_function(graph: CodePropertyGraph, at: int) -> tuple[int, int] | None:
+    around = [(start, end) for _, start, end in _functions(graph) if start <= at < end]
+    return min(around, default=None)
+
+
+def _cut(text: str, start: int, end: int) -> str:
+    """The whole lines from byte `start` to `end`, without their common indentation."""
+    data = text.encode()
+    start = data.rfind(b"\n", 0, start) + 1
+    return textwrap.dedent(data[start:end].decode()).strip("\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(command_line(main))

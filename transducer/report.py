@@ -1,0 +1,86 @@
+"""What a person sees of a run: the settings, the progress of each method, the table at the end."""
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+
+from .config import TrainSettings
+from .measure import ResultRow
+
+def wide_console(quiet: bool = False) -> Console:
+    """The terminal; 120 columns where standard output is none, since a table must not be cut in a log."""
+    console = Console(quiet=quiet)
+    return console if console.is_terminal else Console(quiet=quiet, width=120)
+
+
+def print_settings(console: Console, settings: TrainSettings) -> None:
+    console.print("[bold]Settings[/bold]")
+    pairs = [f"{name}={' '.join(value) if isinstance(value, tuple) else value}" for name, value in asdict(settings).items()
+             if value not in ("", ())]
+    console.print("  " + "  ".join(pairs), highlight=False)
+
+
+def _spread(values: Sequence[float | None], digits: int) -> str:
+    """Mean, and half the range over seeds where there is more than one."""
+    if not values or any(value is None for value in values):
+        return "-"
+    mean = f"{statistics.fmean(values):,.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ±{(max(values) - min(values)) / 2:,.{digits}f}"
+
+
+COLUMNS = (
+    ("trained\nweights", lambda rows: f"{rows[0].trainable_parameters:,}"),
+    ("kB", lambda rows: f"{rows[0].artefact_bytes / 1000:,.0f}"),
+    ("train\ns", lambda rows: _spread([row.train_seconds for row in rows], 0)),
+    ("peak\nMB", lambda rows: _spread([row.train_peak_bytes and row.train_peak_bytes / 1e6 for row in rows], 0)),
+    ("test loss\n(nats)", lambda rows: _spread([row.test_loss for row in rows], 3)),
+)
+
+
+def grouped(rows: Sequence[ResultRow]) -> dict[str, list[ResultRow]]:
+    """Rows by method, in the order in which the methods were run."""
+    groups: dict[str, list[ResultRow]] = {}
+    for row in rows:
+        groups.setdefault(row.method, []).append(row)
+    return groups
+
+
+def _cells(rows: list[ResultRow], metrics: Sequence[str]) -> list[str]:
+    done = [row for row in rows if row.status == "ok"]
+    if not done:
+        return ["failed"] + [""] * (len(COLUMNS) + len(metrics) - 1)
+    return [column(done) for _, column in COLUMNS] + [
+        _spread([row.scores.get(metric) for row in done], 1) for metric in metrics]
+
+
+def results_table(rows: Sequence[ResultRow], metrics: Sequence[str]) -> Table:
+    """One line per method: mean and half range over its seeds. The first line's method is the one adapted."""
+    seeds = max(len(group) for group in grouped(rows).values())
+    title = f"{rows[0].task} on {rows[0].data}: {rows[0].test_examples} test examples"
+    table = Table(title=title + (f", mean ± half range of {seeds} seeds" if seeds > 1 else ""))
+    table.add_column("method", no_wrap=True)
+    for name in [name for name, _ in COLUMNS] + [metric.replace("_", "\n") for metric in metrics]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for method, group in grouped(rows).items():
+        table.add_row(method, *_cells(group, metrics))
+    return table
+
+
+def footnotes(rows: Sequence[ResultRow]) -> list[str]:
+    """What a reader of the table has to know: remarks, failures, what the figures mean."""
+    notes = [f"{method}: {group[0].remark}" for method, group in grouped(rows).items() if group[0].remark]
+    notes += [f"{row.method}, seed {row.seed} failed: {row.reason}" for row in rows if row.status != "ok"]
+    notes += [f"{name}: {signature}" for name, signature in next((row.signatures for row in rows if row.signatures), {}).items()]
+    return notes
+
+
+def markdown_table(rows: Sequence[ResultRow], metrics: Sequence[str]) -> str:
+    """The table as Markdown, for a README."""
+    names = ["method"] + [name.replace("\n", " ") for name, _ in COLUMNS] + [metric.replace("_", " ") for metric in metrics]
+    lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
+    lines += ["| " + " | ".join([method, *_cells(group, metrics)]) + " |" for method, group in grouped(rows).items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,129 @@
+"""Text and tokens: what the backbone reads and writes, with the bytes that every token covers.
+
+A source holds a task's placeholder where the answer belongs. Models of the T5 family were pre-trained to fill
+sentinels, so the placeholder becomes `<extra_id_0>` and the target is `<extra_id_0> answer </s>`: the frozen model
+already knows that form of question, and every method gets the same one. A blank before the placeholder moves into the
+target, because byte-level BPE writes a word together with the blank in front of it.
+"""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import BackboneError, DataError
+
+SENTINEL = "<extra_id_0>"
+AFTER_SHARE = 1 / 3
+"""Of a source that is too long, the text after the placeholder may keep this share of the tokens."""
+
+
+@dataclass(frozen=True)
+class EncodedSource:
+    """A source as the backbone reads it.
+
+    `text` is what the model sees, the placeholder in its original form (the graph is built from it); `token_ids` [T];
+    `start_byte`, `end_byte` [T] index the UTF-8 form of `text`, blanks in front of a word not counted, both -1 for
+    tokens that stand for no text; `blank_before_answer` tells whether the answer begins with a blank; `truncated`
+    whether text was cut.
+    """
+
+    text: str
+    token_ids: np.ndarray
+    start_byte: np.ndarray
+    end_byte: np.ndarray
+    blank_before_answer: bool
+    truncated: bool
+
+
+class TextEncoder:
+    """Source and target text to token ids and back, for one tokenizer and one task's placeholder.
+
+    Args:
+        tokenizer: a fast tokenizer (offsets are needed to align tokens with graph nodes).
+        placeholder: the text in a source that the answer replaces; None for tasks without one.
+        max_source_tokens: longest input in tokens; longer sources keep a window around the placeholder.
+        max_target_tokens: longest target in tokens; longer targets are cut, and then have no end mark.
+    """
+
+    def __init__(self, tokenizer, placeholder: str | None, max_source_tokens: int, max_target_tokens: int):
+        if not getattr(tokenizer, "is_fast", False):
+            raise BackboneError(
+                f"the tokenizer {type(tokenizer).__name__} gives no character offsets, which aligning tokens with the "
+                "graph needs; use a model folder with a tokenizer.json (a fast tokenizer)")
+        self.tokenizer = tokenizer
+        self.max_source_tokens = max_source_tokens
+        self.max_target_tokens = max_target_tokens
+        # The statement's own semicolon, where the language has one, is part of the answer.
+        self._hole = re.compile(re.escape(placeholder) + r"(?:\s*;)?") if placeholder else None
+        self._placeholder = placeholder
+        self._sentinel = tokenizer.convert_tokens_to_ids(SENTINEL)
+        if placeholder and self._sentinel in (None, tokenizer.unk_token_id):
+            raise BackboneError(f"the tokenizer has no {SENTINEL}, which stands for the placeholder {placeholder}; "
+                                "use a model pre-trained with sentinels (T5, CodeT5, CodeT5+)")
+        around = tokenizer("")["input_ids"]
+        if not around or around[-1] != tokenizer.eos_token_id:
+            raise BackboneError(f"the tokenizer ends a text with ids {around[-1:]}, expected its end mark "
+                                f"{tokenizer.eos_token!r} ({tokenizer.eos_token_id}) as T5-family tokenizers do")
+        self._prefix, self._suffix = around[:-1], around[-1:]
+
+    def _pieces(self, text: str) -> tuple[list[int], np.ndarray]:
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return encoded["input_ids"], np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
+
+    def encode_source(self, source: str) -> EncodedSource:
+        """The model's input, made from the source alone. DataError where the placeholder is not there exactly once."""
+        room = self.max_source_tokens - len(self._prefix) - len(self._suffix)
+        if self._hole is None:
+            ids, offsets = self._pieces(source)
+            text = source if len(ids) <= room else source[:offsets[room - 1, 1]]
+            return self._assembled(text, ids[:room], offsets[:room], False, text != source)
+        holes = list(self._hole.finditer(source))
+        if len(holes) != 1:
+            raise DataError(f"the source holds the placeholder {self._placeholder} {len(holes)} times, expected once; "
+                            "put it where the answer belongs")
+        start, end = holes[0].span()
+        blank = source[start - 1:start] == " "
+        before_ids, before = self._pieces(source[:start - 1] if blank else source[:start])
+        after_ids, after = self._pieces(source[end:])
+        room -= 1
+        kept_after = min(len(after_ids), max(room - len(before_ids), int(room * AFTER_SHARE)))
+        kept_before = min(len(before_ids), room - kept_after)
+        first = before[len(before_ids) - kept_before, 0] if kept_before < len(before_ids) else 0
+        last = end + after[kept_after - 1, 1] if 0 < kept_after < len(after_ids) else end if kept_after == 0 else len(source)
+        offsets = np.concatenate([before[len(before_ids) - kept_before:], [[start, end]], after[:kept_after] + end]) - first
+        ids = before_ids[len(before_ids) - kept_before:] + [self._sentinel] + after_ids[:kept_after]
+        return self._assembled(source[first:last], ids, offsets, blank, bool(last - first < len(source)))
+
+    def _assembled(self, text: str, ids: list[int], offsets: np.ndarray, blank: bool, truncated: bool) -> EncodedSource:
+        starts, ends = offsets[:, 0].copy(), offsets[:, 1]
+        for index in np.flatnonzero(starts < ends):
+            while starts[index] < ends[index] - 1 and text[starts[index]].isspace():
+                starts[index] += 1
+        if not text.isascii():
+            byte_of = np.concatenate([[0], np.cumsum([len(character.encode()) for character in text])])
+            starts, ends = byte_of[starts], byte_of[ends]
+        no_text = [np.full(len(side), -1) for side in (self._prefix, self._suffix)]
+        return EncodedSource(
+            text=text,
+            token_ids=np.array(self._prefix + list(ids) + self._suffix, dtype=np.int64),
+            start_byte=np.concatenate([no_text[0], starts, no_text[1]]),
+            end_byte=np.concatenate([no_text[0], ends, no_text[1]]),
+            blank_before_answer=blank,
+            truncated=truncated,
+        )
+
+    def encode_target(self, target: str, blank_before_answer: bool) -> np.ndarray:
+        """Labels [L]: sentinel, answer, end mark."""
+        ids, _ = self._pieces(" " + target if blank_before_answer else target)
+        ids = ([self._sentinel] if self._hole else []) + ids + self._suffix
+        return np.array(ids[:self.max_target_tokens], dtype=np.int64)
+
+    def decode(self, token_ids) -> str:
+        """The answer in generated ids: up to the end mark, or to a second sentinel, where another span would begin."""
+        text = self.tokenizer.decode(token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        for mark in (self.tokenizer.pad_token, self.tokenizer.bos_token):
+            text = text.replace(mark, "") if mark else text
+        text = text.split(self.tokenizer.eos_token)[0].strip()
+        return re.split(r"<extra_id_\d+>", text.removeprefix(SENTINEL))[0].strip()

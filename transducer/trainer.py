@@ -1,0 +1,178 @@
+"""Training with `transformers.Trainer` underneath, so that `accelerate launch` works unchanged.
+
+What is ours: checkpoints that hold only what is trained (`checkpointing`), an order of examples that depends on seed
+and epoch alone, and a validation loss per target token.
+"""
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+from tqdm import tqdm
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from .checkpointing import CheckpointHooks, last_checkpoint
+from .config import TrainSettings
+from .errors import TrainingError
+from .methods.base import AdaptedModel
+from .progress import progress_bar
+from .tensors import IGNORED_LABEL, Collator, PreparedExample
+
+
+class Examples(Dataset):
+    """A list of prepared examples."""
+
+    def __init__(self, examples: list[PreparedExample]):
+        self.examples = examples
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, index: int) -> PreparedExample:
+        return self.examples[index]
+
+
+class LengthBuckets(Sampler):
+    """A random order in which neighbours have similar lengths, so that little is padded.
+
+    The order is a function of seed and epoch, so every method sees the same and a resumed run goes on where it was.
+    Examples are shuffled, cut into pools of 32 batches, sorted by length within a pool, and the batches are shuffled.
+    """
+
+    def __init__(self, examples: list[PreparedExample], batch_size: int, seed: int):
+        self._lengths = np.array([len(example.input_ids) for example in examples])
+        self._batch_size, self._seed, self._epoch = batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        random = np.random.default_rng([self._seed, self._epoch])
+        order = random.permutation(len(self._lengths))
+        pool = 32 * self._batch_size
+        ordered = np.concatenate([part[np.argsort(self._lengths[part], kind="stable")]
+                                  for part in np.split(order, range(pool, len(order), pool))])
+        batches = np.split(ordered, range(self._batch_size, len(ordered), self._batch_size))
+        # The incomplete batch stays last, or batches after it would be cut differently.
+        whole = batches[:-1] if len(batches[-1]) < self._batch_size else batches
+        for index in random.permutation(len(whole)):
+            yield from whole[index].tolist()
+        if len(whole) < len(batches):
+            yield from batches[-1].tolist()
+
+
+def token_losses(model: AdaptedModel, batches) -> tuple[float, int]:
+    """(sum of nats, target tokens) over batches, in evaluation mode."""
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for batch in batches:
+            tokens = int((batch["labels"] != IGNORED_LABEL).sum())
+            total += float(model(**batch).loss) * tokens
+            count += tokens
+    return total, count
+
+
+class AdapterTrainer(CheckpointHooks, Trainer):
+    """`Trainer` for an `AdaptedModel`; see the module."""
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        self.model_accepts_loss_kwargs = False
+        self.step_seconds: list[float] = []
+        self._received: set[str] = set()
+
+    def _get_train_sampler(self, train_dataset=None):
+        return LengthBuckets(self.train_dataset.examples, self.args.per_device_train_batch_size, self.args.seed)
+
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        begin = time.perf_counter()
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        self.step_seconds.append(time.perf_counter() - begin)
+        self._received.update(name for name, parameter in self.accelerator.unwrap_model(model).trainable().items()
+                              if name not in self._received and parameter.grad is not None and parameter.grad.any())
+        if not math.isfinite(float(loss)):
+            raise TrainingError(f"the loss is {float(loss)} at step {self.state.global_step + 1}; the learning rate "
+                                f"{self.args.learning_rate} is likely too high: lower --learning-rate")
+        return loss
+
+    @property
+    def parameters_with_gradient(self) -> int:
+        """Parameters in tensors that got a gradient other than zero in some step of this call."""
+        trainable = self.accelerator.unwrap_model(self.model).trainable()
+        return sum(trainable[name].numel() for name in self._received)
+
+    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval"):
+        """Loss in nats per target token over the validation examples, summed over all processes."""
+        model = self.accelerator.unwrap_model(self.model)
+        loader = self.get_eval_dataloader(eval_dataset)
+        total, count = token_losses(model, (self._prepare_inputs(batch) for batch in loader))
+        sums = self.accelerator.reduce(torch.tensor([total, count], dtype=torch.float64), "sum")
+        metrics = {f"{metric_key_prefix}_loss": float(sums[0] / sums[1])}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+class Progress(TrainerCallback):
+    """A progress bar on a terminal, and every log entry to a function."""
+
+    def __init__(self, report: Callable[[dict], None], progress: bool):
+        self._report, self._progress = report, progress
+        self._bar: tqdm | None = None
+
+    def on_train_begin(self, args, state, control, **_):
+        self._bar = progress_bar(total=state.max_steps, initial=state.global_step, desc="training", unit="step",
+                                 shown=self._progress and state.is_world_process_zero)
+
+    def on_step_end(self, args, state, control, **_):
+        self._bar.update(state.global_step - self._bar.n)
+
+    def on_train_end(self, args, state, control, **_):
+        self._bar.close()
+
+    def on_log(self, args, state, control, logs=None, **_):
+        if logs and state.is_world_process_zero:
+            self._report({"step": state.global_step} | logs)
+
+
+def fit(model: AdaptedModel, train: list[PreparedExample], valid: list[PreparedExample], settings: TrainSettings,
+        seed: int, folder: Path, report: Callable[[dict], None], progress: bool) -> AdapterTrainer:
+    """Trains, keeps the epoch with the lowest validation loss, and returns the trainer with its measurements.
+
+    Checkpoints go to `folder`; with `settings.resume` the newest complete one is continued.
+    """
+    arguments = TrainingArguments(
+        output_dir=str(folder), num_train_epochs=settings.epochs, seed=seed, data_seed=seed,
+        per_device_train_batch_size=settings.batch_size, per_device_eval_batch_size=4 * settings.batch_size,
+        learning_rate=settings.learning_rate or model.default_learning_rate, lr_scheduler_type="linear",
+        warmup_steps=settings.warmup_ratio, weight_decay=settings.weight_decay, max_grad_norm=settings.max_grad_norm,
+        eval_strategy="epoch", save_strategy="epoch", save_total_limit=2, load_best_model_at_end=True,
+        metric_for_best_model="eval_loss", greater_is_better=False, logging_strategy="steps", logging_steps=25,
+        remove_unused_columns=False, report_to="none", disable_tqdm=True, use_cpu=model.backbone.device.type == "cpu",
+        dataloader_num_workers=0, optim="adamw_torch_fused",
+    )
+    trainer = AdapterTrainer(
+        model=model, args=arguments, train_dataset=Examples(train), eval_dataset=Examples(valid),
+        data_collator=Collator(model.backbone.tokenizer.pad_token_id), callbacks=[Progress(report, progress)])
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = last_checkpoint(folder) if settings.resume else None
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return trainer
+
+
+def evaluation_loss(model: AdaptedModel, examples: list[PreparedExample], batch_size: int) -> float:
+    """Nats per target token."""
+    loader = DataLoader(Examples(examples), batch_size=batch_size, collate_fn=Collator(model.backbone.tokenizer.pad_token_id))
+    device = model.backbone.device
+    total, count = token_losses(model, ({name: tensor.to(device) for name, tensor in batch.items()} for batch in loader))
+    return total / count
