@@ -81,6 +81,7 @@ class PackageIndex:
         self.name = name
         self.folder = folder or package_folder(name)
         self._modules: dict[str, ModuleFacts | None] = {}
+        self._resolved: dict[tuple[str, str], Definition | None] = {}
 
     def module(self, name: str) -> ModuleFacts | None:
         """The file of a dotted name; None where there is none or it cannot be parsed."""
@@ -102,7 +103,14 @@ class PackageIndex:
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     def resolve(self, module: str, name: str, seen: frozenset[tuple[str, str]] = frozenset()) -> Definition | None:
-        """What the global `name` of `module` stands for."""
+        """What the global `name` of `module` stands for; `seen` holds the names on the way, which end a circle."""
+        if seen:
+            return self._look_up(module, name, seen)
+        if (module, name) not in self._resolved:
+            self._resolved[module, name] = self._look_up(module, name, seen)
+        return self._resolved[module, name]
+
+    def _look_up(self, module: str, name: str, seen: frozenset[tuple[str, str]]) -> Definition | None:
         facts = self.module(module)
         if facts is None or (module, name) in seen:
             return None

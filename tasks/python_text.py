@@ -22,62 +22,90 @@ def whole_lines(statement: ast.stmt, lines: list[str]) -> bool:
     return not before.strip() and (not after or after.startswith(b"#"))
 
 
-def documentation(node: ast.AST) -> Iterator[ast.stmt]:
-    """Statements that are nothing but a text: docstrings, and strings used as comments."""
-    for child in ast.walk(node):
-        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant) and isinstance(child.value.value, str):
-            yield child
+def statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """Every statement in `node`, outer before inner, without looking into expressions."""
+    for block in _own_blocks(node):
+        for statement in block:
+            yield statement
+            yield from statements(statement)
 
 
-def blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
-    """Every list of statements in `node`, outermost first."""
-    for child in ast.walk(node):
-        for name in ("body", "orelse", "finalbody"):
-            block = getattr(child, name, None)
-            if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
-                yield block
+def _own_blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(node, name, None)
+        if isinstance(block, list) and block:
+            yield block
+    for part in [*getattr(node, "handlers", ()), *getattr(node, "cases", ())]:
+        yield part.body
 
 
-def function_text(function: ast.AST, lines: list[str], removed: Iterable[ast.stmt] = (),
-                  replaced: ast.stmt | None = None, replacement: str = "") -> str:
-    """The text of `function`, decorators included, indented from column 0.
+def is_documentation(statement: ast.stmt) -> bool:
+    """Whether it is nothing but a text: a docstring, or a string used as a comment."""
+    return (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+            and isinstance(statement.value.value, str))
+
+
+class FunctionText:
+    """The text of one function of a file, cut in different ways; what all cuts share is found once.
 
     Args:
         function: a function of the file.
         lines: the lines of the file.
-        removed: statements to leave out, beside documentation.
-        replaced: a statement in whose place `replacement` stands at the same indentation.
 
     Raises:
-        CannotCut: a statement shares a line with another (`shares_line`), or a block would be left empty (`empty_block`).
+        CannotCut: the function cannot be tokenized (`not_tokenized`).
     """
-    gone = list({id(statement): statement for statement in [*removed, *documentation(function)]}.values())
-    outer = _not_inside(gone)
-    cut = [*outer, replaced] if replaced is not None else outer
-    if not all(whole_lines(statement, lines) for statement in cut):
-        raise CannotCut("shares_line")
-    leaving = {id(statement) for statement in gone}
-    for block in blocks(function):
-        if all(id(statement) in leaving for statement in block) and not _within(block[0], outer):
+
+    def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]):
+        self.lines = lines
+        self.first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
+        self.text = lines[self.first - 1:function.end_lineno]
+        self.indentation = len(self.text[0]) - len(self.text[0].lstrip())
+        self.comments, self.inside_strings = _comments_and_strings(self.text)
+        everything = list(statements(function))
+        self.blocks = [block for owner in [function, *everything] for block in _own_blocks(owner)]
+        self.documentation = [statement for statement in everything if is_documentation(statement)]
+
+    def cut(self, removed: Iterable[ast.stmt] = (), replaced: ast.stmt | None = None, replacement: str = "") -> str:
+        """The function, decorators included, indented from column 0, without comments and documentation.
+
+        Args:
+            removed: further statements to leave out.
+            replaced: a statement in whose place `replacement` stands at the same indentation.
+
+        Raises:
+            CannotCut: a statement shares a line with another (`shares_line`), or a block would be left empty
+                (`empty_block`).
+        """
+        gone = list({id(statement): statement for statement in [*removed, *self.documentation]}.values())
+        inner = {id(statement) for outer in gone for statement in statements(outer)}
+        cut = [statement for statement in gone if id(statement) not in inner] + ([replaced] if replaced else [])
+        if not all(whole_lines(statement, self.lines) for statement in cut):
+            raise CannotCut("shares_line")
+        leaving = {id(statement) for statement in gone}
+        if any(id(block[0]) not in inner and all(id(statement) in leaving for statement in block) for block in self.blocks):
             raise CannotCut("empty_block")
-    first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
-    text = lines[first - 1:function.end_lineno]
-    comments, inside_strings = _comments_and_strings(text)
-    skipped = {number - first for statement in cut for number in range(statement.lineno, statement.end_lineno + 1)}
-    indentation = len(text[0]) - len(text[0].lstrip())
-    kept: list[str] = []
-    for number, line in enumerate(text):
-        if replaced is not None and number == replaced.lineno - first:
-            kept.append(" " * (replaced.col_offset - indentation) + replacement)
-        elif number in skipped:
-            continue
-        elif number in inside_strings:
-            kept.append(line)
-        else:
-            shown = line[:comments[number]].rstrip() if number in comments else line.rstrip()
-            if shown or (number not in comments and kept and kept[-1]):
-                kept.append(shown[indentation:])
-    return "\n".join(kept).strip("\n")
+        skipped = {number - self.first for statement in cut
+                   for number in range(statement.lineno, statement.end_lineno + 1)}
+        place = replaced.lineno - self.first if replaced else -1
+        column = replaced.col_offset - self.indentation if replaced else 0
+        return self._kept_lines(skipped, place, " " * column + replacement)
+
+    def _kept_lines(self, skipped: set[int], place: int, replacement: str) -> str:
+        """The lines that are not `skipped`, `replacement` at `place`; blank lines in a row become one, and none opens a block."""
+        kept: list[str] = []
+        for number, line in enumerate(self.text):
+            if number == place:
+                kept.append(replacement)
+            elif number in skipped:
+                continue
+            elif number in self.inside_strings:
+                kept.append(line)
+            else:
+                shown = line[:self.comments[number]].rstrip() if number in self.comments else line.rstrip()
+                if shown or (number not in self.comments and kept and kept[-1] and not kept[-1].endswith(":")):
+                    kept.append(shown[self.indentation:])
+        return "\n".join(kept).strip("\n")
 
 
 def one_line(statement: ast.stmt, lines: list[str]) -> str:
@@ -124,16 +152,3 @@ def _comments_and_strings(text: list[str]) -> tuple[dict[int, int], set[int]]:
     except (tokenize.TokenError, SyntaxError) as error:
         raise CannotCut("not_tokenized") from error
     return comments, inside
-
-
-def _not_inside(statements: list[ast.stmt]) -> list[ast.stmt]:
-    """Those of `statements` that no other of them contains."""
-    return [statement for statement in statements if not _within(statement, statements)]
-
-
-def _within(statement: ast.stmt, others: Iterable[ast.stmt]) -> bool:
-    return any(other is not statement and other.lineno <= statement.lineno and statement.end_lineno <= other.end_lineno
-               and (other.lineno, other.col_offset) <= (statement.lineno, statement.col_offset)
-               and (other.lineno, other.col_offset, other.end_lineno, other.end_col_offset)
-               != (statement.lineno, statement.col_offset, statement.end_lineno, statement.end_col_offset)
-               for other in others)

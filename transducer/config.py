@@ -11,8 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from .errors import ConfigurationError
-
-METHOD_NAMES = ("transducer", "none", "lora", "prefix", "prompt", "published")
+from .methods import METHODS
 
 
 def option(default, help: str, **metadata):
@@ -53,8 +52,8 @@ class TrainSettings(TransducerSettings):
     language: str = option("", "language of data rows without a 'language' field; empty: the task's default")
     model: str = option("codet5-tiny", "backbone: the embedded codet5-tiny, a folder, or a hub id (T5 family)")
     revision: str = option("", "revision of a hub model")
-    method: str = option("transducer", "what to train", choices=METHOD_NAMES)
-    baselines: tuple[str, ...] = option((), "further methods, trained on the same data and budget", choices=METHOD_NAMES)
+    method: str = option("transducer", "what to train", choices=tuple(METHODS))
+    baselines: tuple[str, ...] = option((), "further methods, trained on the same data and budget", choices=tuple(METHODS))
     output: str = option("runs/assert", "the run folder")
     resume: bool = option(False, "go on with the run in the output folder from its last checkpoint")
     overwrite: bool = option(False, "replace the run in the output folder")

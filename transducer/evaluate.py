@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tasks import Task
     from tasks.metrics import Scores
 
-    from .methods.base import AdaptedModel
+    from .adapted_model import AdaptedModel
     from .prepare import PreparationReport, Preparer
 
 

@@ -27,7 +27,7 @@ from .fusion import build_fusion, rank_within_budget
 from .gve import GraphVectorizationEngine
 from .gve.published import RANK as PUBLISHED_RANK
 from .gve.published import PublishedVectorizationEngine
-from .methods.base import AdaptedModel
+from .adapted_model import AdaptedModel
 from .tensors import graph_batch
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .backbone import Backbone
     from .measure import ResultRow
-    from .methods.base import AdaptedModel
+    from .adapted_model import AdaptedModel
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from transformers.trainer_callback import PrinterCallback
 from .checkpointing import CheckpointHooks, last_checkpoint
 from .config import TrainSettings
 from .errors import TrainingError
-from .methods.base import AdaptedModel
+from .adapted_model import AdaptedModel
 from .progress import progress_bar
 from .tensors import IGNORED_LABEL, Collator, PreparedExample
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
-from .base import DirectModel
+from ..adapted_model import DirectModel
 
 
 class FrozenModel(DirectModel):

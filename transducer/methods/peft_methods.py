@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from checkpoints.errors import ArtefactContentError, MissingArtefactError
 
-from .base import DirectModel
+from ..adapted_model import DirectModel
 
 
 class PeftMethod(DirectModel):

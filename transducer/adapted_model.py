@@ -1,6 +1,6 @@
 """What a method of adaptation is: a frozen backbone, something small trained with it, and five verbs.
 
-A method is one file with one subclass of `AdaptedModel` and one line in `METHODS`.
+A method is one file in `methods` with one subclass of `AdaptedModel`, and one line in `METHODS`.
 """
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..backbone import Backbone, generation_config
-from ..config import TransducerSettings
+from .backbone import Backbone, generation_config
+from .config import TransducerSettings
 
 
 class AdaptedModel(nn.Module, ABC):

@@ -1,0 +1,233 @@
+"""The focal function of an assertion: the function of the library whose result is asserted.
+
+Candidates, nearest first:
+
+* `call_in_assertion`: what a call within the assertion resolves to;
+* `call_of_variable`: what was called to make a variable that the assertion uses (up to three steps back);
+* `call_on_variable`: the last function or method that such a variable was given to before, or called on.
+
+Among them goes first what the test is about by its name: a function whose name is part of the test's, or one defined in
+the module that the test file is named after. Calls are resolved through imports, re-exports and the classes of variables
+that a constructor made; a method of a variable of unknown class is resolved where only one class of the library and its
+descendants have a method of that name and no function has (`method_by_name`). Without types and without running the test
+this can be wrong; `confidence` orders the ways by how direct they are:
+
+    high    a call in the assertion, or of its variable, that the test is named after
+    medium  another call in the assertion
+    low     everything else
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .python_index import Definition, ModuleFacts, PackageIndex, imported_names
+from .python_tests import Assertion, TestFunction
+
+STEPS_BACK = 3
+
+COMPARISONS = frozenset({"edges_equal", "nodes_equal", "graphs_equal"})
+"""Functions of networkx that tests compare by; what they are given is what is tested."""
+
+INPUT_MAKERS = ("networkx.generators", "networkx.convert", "networkx.relabel", "numpy._core.numeric",
+                "numpy._core.function_base", "numpy.lib._twodim_base_impl")
+"""Modules whose functions mostly make the input of tests; they are focal where the test is about them, by its name."""
+
+NOT_BY_NAME = frozenset(name for kind in (str, bytes, list, dict, set, tuple, int, float, complex) for name in dir(kind)) | {
+    "tolist", "item", "view", "fill", "flatten", "tobytes", "tofile", "byteswap", "setfield", "getfield", "setflags",
+    "dump", "dumps", "read", "write", "close", "seek", "match", "group", "next", "send", "run", "start", "result"}
+"""Methods that objects outside the library have as well."""
+
+
+@dataclass(frozen=True)
+class Focal:
+    """A focal function and how it was found."""
+
+    definition: Definition
+    heuristic: str
+    confidence: str
+
+
+class FocalFinder:
+    """Focal functions of the assertions of one test."""
+
+    def __init__(self, index: PackageIndex, facts: ModuleFacts, test: TestFunction):
+        self.index = index
+        self.facts = facts
+        self.test = test
+        self.local_imports = _local_imports(test, facts)
+        self.subject = facts.path.stem.removeprefix("test_").strip("_")
+        self.classes = self._variable_classes()
+        self.history = sorted(_events(test), key=lambda event: event[0])
+
+    def find(self, assertion: Assertion) -> Focal | None:
+        """The best candidate, None where no call leads into the library."""
+        direct = self._calls(assertion.arguments)
+        if assertion.kind.startswith(("assert_raises", "raises", "assertRaises", "assert_warns", "assert_no_warnings")):
+            direct += [(found, "call_in_assertion") for expression in assertion.arguments[:3]
+                       for found in self._library_function(expression)]
+        traced = self._traced(_variables(assertion.arguments), assertion.node.lineno, STEPS_BACK)
+        candidates = direct + traced
+        for definition, heuristic in candidates:
+            if self._is_subject(definition):
+                return Focal(definition, heuristic, "low" if heuristic in ("call_on_variable", "method_by_name") else "high")
+        candidates = [found for found in candidates if not found[0].module.startswith(INPUT_MAKERS)]
+        if not candidates:
+            return None
+        definition, heuristic = candidates[0]
+        return Focal(definition, heuristic, "medium" if heuristic == "call_in_assertion" else "low")
+
+    def _calls(self, expressions: list[ast.expr], heuristic: str = "call_in_assertion") -> list[tuple[Definition, str]]:
+        """Library functions called in `expressions`, outer before inner; those found by a method's name alone last."""
+        sure, unsure = [], []
+        for expression in expressions:
+            for node in ast.walk(expression):
+                if not isinstance(node, ast.Call):
+                    continue
+                found = list(self._library_function(node.func))
+                sure += [(definition, heuristic) for definition in found]
+                unsure += [] if found else [(definition, "method_by_name") for definition in self._by_name(node.func)]
+        return sure + unsure
+
+    def _library_function(self, expression: ast.expr) -> Iterator[Definition]:
+        definition = self._resolve(expression)
+        if definition is None or definition.kind != "function":
+            return
+        if _is_property(definition):
+            return
+        parts = definition.module.split(".")
+        if "tests" in parts or "testing" in parts or parts[-1] == "testutils" or definition.name in COMPARISONS:
+            return
+        yield definition
+
+    def _resolve(self, expression: ast.expr) -> Definition | None:
+        if isinstance(expression, ast.Name):
+            if expression.id in self.local_imports:
+                return self.index.imported(*self.local_imports[expression.id])
+            return self.index.resolve(self.facts.name, expression.id)
+        if not isinstance(expression, ast.Attribute):
+            return None
+        key = _variable(expression.value)
+        if key in self.classes:
+            return self.index.method(self.classes[key], expression.attr)
+        return self.index.attribute(self._resolve(expression.value), expression.attr)
+
+    def _by_name(self, function: ast.expr) -> Iterator[Definition]:
+        if not isinstance(function, ast.Attribute) or function.attr in NOT_BY_NAME or function.attr.startswith("assert"):
+            return
+        if self._resolve(function.value) is not None or isinstance(function.value, ast.Name) and function.value.id == "self":
+            return
+        functions, methods = self.index.functions_and_methods
+        if function.attr not in functions and function.attr in methods and not _is_property(methods[function.attr]):
+            yield methods[function.attr]
+
+    def _traced(self, variables: list[str], line: int, steps: int) -> list[tuple[Definition, str]]:
+        """Candidates of the last event before `line` that made or touched each of `variables`; those of events that
+        made one first, and then, where an event led nowhere, of the variables that it used."""
+        made: list[tuple[Definition, str]] = []
+        touched: list[tuple[Definition, str]] = []
+        for variable in variables:
+            earlier = [event for event in self.history if event[0] < line and variable in event[1]]
+            for number, _, expressions, makes in reversed(earlier):
+                heuristic = "call_of_variable" if makes else "call_on_variable"
+                found = self._calls(expressions, heuristic)
+                if not found and makes and steps > 1:
+                    found = self._traced(_variables(expressions), number, steps - 1)
+                (made if makes else touched).extend(found)
+                if found or makes:
+                    break
+        return made + touched
+
+    def _is_subject(self, definition: Definition) -> bool:
+        function = definition.name.rpartition(".")[2].strip("_").lower()
+        owner = definition.module.rpartition(".")[2].strip("_").removesuffix("_impl")
+        named = len(function) > 2 and function in f"{self.subject} {self.test.name.lower().replace('test', '', 1)}"
+        return named or owner in (self.subject, f"{self.subject}s") or (
+            "_" in owner and set(owner.split("_")) <= set(self.subject.split("_")))
+
+    def _variable_classes(self) -> dict[str, Definition]:
+        """Class of each variable whose every assignment in the test and its set-up is a call of the same class."""
+        seen: dict[str, set[str]] = {}
+        classes: dict[str, Definition] = {}
+        self.classes = {}
+        for function in (*self.test.setups, self.test.node):
+            for node in ast.walk(function):
+                if not isinstance(node, ast.Assign):
+                    continue
+                value = self._resolve(node.value.func) if isinstance(node.value, ast.Call) else None
+                for target in node.targets:
+                    key = _variable(target)
+                    if key:
+                        known = value is not None and value.kind == "class"
+                        seen.setdefault(key, set()).add(value.full_name if known else "?")
+                        if known:
+                            classes[key] = value
+        return {key: classes[key] for key, names in seen.items() if len(names) == 1 and "?" not in names}
+
+
+def _is_property(definition: Definition) -> bool:
+    """Whether a method is one: what is called is then its result, not the method."""
+    return any("property" in ast.unparse(decorator) for decorator in definition.node.decorator_list)
+
+
+Event = tuple[int, frozenset[str], list[ast.expr], bool]
+
+
+def _events(test: TestFunction) -> Iterator[Event]:
+    """(line, variables, expressions, whether the variables get a value) of what happens in a test and its set-up.
+
+    The set-up counts as line 0, before the whole test.
+    """
+    for function in (*test.setups, test.node):
+        for node in ast.walk(function):
+            line = node.lineno if function is test.node and hasattr(node, "lineno") else 0
+            if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                yield line, _stored(targets), [node.value], True
+            elif isinstance(node, (ast.For, ast.comprehension)):
+                yield getattr(node, "lineno", node.iter.lineno if line else 0), _stored([node.target]), [node.iter], True
+            elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+                place = node.context_expr.lineno if function is test.node else 0
+                yield place, _stored([node.optional_vars]), [node.context_expr], True
+            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                yield line, frozenset(_variables([node.value])), [node.value], False
+
+
+def _stored(targets: list[ast.expr]) -> frozenset[str]:
+    names: set[str] = set()
+    for target in targets:
+        if isinstance(target, (ast.Tuple, ast.List)):
+            names |= _stored(target.elts)
+        elif isinstance(target, ast.Starred):
+            names |= _stored([target.value])
+        elif isinstance(target, ast.Subscript):
+            names |= _stored([target.value])
+        else:
+            names.add(_variable(target) or "")
+    return frozenset(names - {""})
+
+
+def _variable(node: ast.expr) -> str:
+    """`x`, or `self.x` for what a test keeps on its instance or class; empty for other expressions."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+        return f"self.{node.attr}"
+    return ""
+
+
+def _variables(expressions: list[ast.expr]) -> list[str]:
+    """Variables that `expressions` read, in order, each once."""
+    found = [_variable(node) for expression in expressions for node in ast.walk(expression)]
+    return [name for name in dict.fromkeys(found) if name not in ("", "self", "cls")]
+
+
+def _local_imports(test: TestFunction, facts: ModuleFacts) -> dict[str, tuple[str, str]]:
+    """Imports within a test; they hide those of the file."""
+    found: dict[str, tuple[str, str]] = {}
+    for node in ast.walk(test.node):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.update(imported_names(node, facts)[0])
+    return found

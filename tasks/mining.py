@@ -1,0 +1,233 @@
+"""Tests of installed Python packages -> examples of the task `assert`.
+
+One example per assertion. Its source is the test without documentation and without its other assertions, the placeholder
+where the assertion was; then, where the test reads what a set-up method of its class keeps on the instance, that method;
+then the focal function (`tasks.focal`). Its target is the assertion on one line. Files are read and parsed; nothing is
+imported or run. The same files give the same examples in the same order.
+
+Every assertion found in a test becomes an example or is counted under the reason for which it was dropped.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .assertion import PLACEHOLDER
+from .base import Example
+from .code_tokens import code_tokens
+from .errors import AccountingError
+from .focal import Focal, FocalFinder
+from .python_index import Definition, ModuleFacts, PackageIndex
+from .python_tests import Assertion, TestFunction, assertion_blocks, assertions, test_functions
+from .python_text import CannotCut, FunctionText, one_line
+
+MAX_SOURCE_CHARACTERS = 1600
+MAX_TARGET_CHARACTERS = 250
+MAX_SETUP_CHARACTERS = 600
+EXAMPLES_PER_TEST = 3
+
+FROM_COMPILED_CODE = "array_function_from_c_func_and_dispatcher"
+"""Decorator of numpy functions whose Python body is only the list of their array arguments."""
+
+
+@dataclass
+class MiningReport:
+    """What was looked at and what became of it; `found` is the examples plus the sum of `drops`."""
+
+    files: int = 0
+    unreadable_files: int = 0
+    tests: int = 0
+    found: int = 0
+    drops: Counter[str] = field(default_factory=Counter)
+
+
+class Dropped(Exception):
+    """An assertion that becomes no example; its text is the reason."""
+
+
+def mine_package(package: str, folder: Path | None = None, progress: bool = False) -> tuple[list[Example], MiningReport]:
+    """Examples from the tests of `package`, in the order of files and lines.
+
+    Args:
+        package: an installed package, or a name for the one in `folder`.
+        folder: where its files are; default: where it is installed.
+        progress: whether to show a bar when it takes over two seconds.
+
+    Raises:
+        MissingDataError: the package is not installed.
+        AccountingError: an assertion was lost without a reason.
+    """
+    index = PackageIndex(package, folder)
+    texts = LibraryTexts(index)
+    report = MiningReport()
+    examples: list[Example] = []
+    for path in tqdm(index.files(tests=True), desc=f"mining {package}", unit="file", delay=2.0, leave=False,
+                     disable=not progress):
+        facts = index.module(index.module_name(path))
+        report.files += 1
+        if facts is None:
+            report.unreadable_files += 1
+            continue
+        for test in test_functions(facts):
+            report.tests += 1
+            examples += TestMiner(texts, facts, test, report).examples()
+    check_accounts(report.found, len(examples), report.drops, package)
+    return examples, report
+
+
+def check_accounts(found: int, kept: int, drops: Counter[str], where: str) -> None:
+    """Raises `AccountingError` unless what was found is what was kept and what was dropped."""
+    if found != kept + sum(drops.values()):
+        raise AccountingError(f"{where}: {found} found, but {kept} kept and {sum(drops.values())} dropped; expected the sums "
+                              f"to agree: report this as a defect of tasks.mining")
+
+
+class LibraryTexts:
+    """Functions of a package without comments and documentation, each cut once; None for those without a body."""
+
+    def __init__(self, index: PackageIndex):
+        self.index = index
+        self._texts: dict[str, str] = {}
+
+    def focal(self, definition: Definition) -> str:
+        """The text of a focal function.
+
+        Raises:
+            Dropped: nothing of it is left, or its body is not what runs.
+        """
+        name = definition.full_name
+        if name not in self._texts:
+            self._texts[name] = self._cut(definition)
+        return self._texts[name]
+
+    def _cut(self, definition: Definition) -> str:
+        decorators = [ast.unparse(decorator) for decorator in definition.node.decorator_list]
+        if any(decorator.startswith(FROM_COMPILED_CODE) for decorator in decorators):
+            raise Dropped("focal_function_is_compiled")
+        try:
+            return FunctionText(definition.node, self.index.module(definition.module).lines).cut()
+        except CannotCut as reason:
+            raise Dropped("focal_function_without_body") from reason
+
+
+class TestMiner:
+    """Examples of one test."""
+
+    __test__ = False
+
+    def __init__(self, texts: LibraryTexts, facts: ModuleFacts, test: TestFunction, report: MiningReport):
+        self.texts = texts
+        self.index = texts.index
+        self.facts = facts
+        self.test = test
+        self.report = report
+        self.all = assertions(test.node, facts)
+
+    def examples(self) -> list[Example]:
+        """At most `EXAMPLES_PER_TEST`; counts every assertion of the test."""
+        self.report.found += len(self.all)
+        kept: list[Example] = []
+        for assertion in self.all:
+            try:
+                if len(kept) == EXAMPLES_PER_TEST:
+                    raise Dropped("over_three_per_test")
+                example = self._example(assertion)
+                if any(example.source == other.source for other in kept):
+                    raise Dropped("same_source_in_test")
+                kept.append(example)
+            except (Dropped, CannotCut) as reason:
+                self.report.drops[str(reason)] += 1
+        return kept
+
+    @cached_property
+    def _finder(self) -> FocalFinder:
+        return FocalFinder(self.index, self.facts, self.test)
+
+    @cached_property
+    def _text(self) -> FunctionText:
+        return FunctionText(self.test.node, self.facts.lines)
+
+    def _example(self, assertion: Assertion) -> Example:
+        if assertion.nested:
+            raise Dropped("in_nested_function")
+        if not assertion.usable:
+            raise Dropped("helper_of_the_test_file")
+        target = one_line(assertion.node, self.facts.lines)
+        if len(target) > MAX_TARGET_CHARACTERS:
+            raise Dropped("long_target")
+        focal = self._finder.find(assertion)
+        if focal is None:
+            raise Dropped("no_focal_function")
+        focal_text = self.texts.focal(focal.definition)
+        if len(focal_text) > MAX_SOURCE_CHARACTERS:
+            raise Dropped("long_source")
+        test = self._test_text(assertion)
+        source = "\n\n".join([test, *self._setup_texts, focal_text])
+        if len(source) > MAX_SOURCE_CHARACTERS:
+            raise Dropped("long_source")
+        self._check_content(source, test, target, assertion, focal)
+        return self._as_example(source, target, assertion, focal)
+
+    def _test_text(self, assertion: Assertion) -> str:
+        others = [other.node for other in self.all if other is not assertion]
+        hollow = assertion_blocks(self.test.node, {id(other) for other in others})
+        return self._text.cut([*others, *hollow], assertion.node, PLACEHOLDER)
+
+    @cached_property
+    def _setup_texts(self) -> list[str]:
+        """Set-up methods that give a value to an attribute which the test reads, without those that are long."""
+        read = {node.attr for node in ast.walk(self.test.node) if isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")}
+        texts = []
+        for setup in self.test.setups if read else ():
+            written = {node.attr for node in ast.walk(setup) if isinstance(node, ast.Attribute)
+                       and isinstance(node.ctx, ast.Store)}
+            if read & written:
+                texts.append(FunctionText(setup, self.facts.lines).cut())
+        return [text for text in texts if len(text) <= MAX_SETUP_CHARACTERS]
+
+    def _check_content(self, source: str, test: str, target: str, assertion: Assertion, focal: Focal) -> None:
+        if source.count(PLACEHOLDER) != 1:
+            raise Dropped("placeholder_in_code")
+        asserted = _names(assertion.arguments)
+        known = _names(ast.parse(test).body) | {focal.definition.name.rpartition(".")[2]}
+        if not asserted & known:
+            raise Dropped("unrelated_to_the_test")
+        if f" {' '.join(code_tokens(target))} " in f" {' '.join(code_tokens(source))} ":
+            raise Dropped("answer_in_source")
+
+    def _as_example(self, source: str, target: str, assertion: Assertion, focal: Focal) -> Example:
+        path = self._relative(self.facts.path)
+        identity = hashlib.sha256(f"{path}:{assertion.node.lineno}:{source}".encode()).hexdigest()[:10]
+        focal_facts = self.index.module(focal.definition.module)
+        return Example(f"assert-{self.index.name}-{identity}", source, target, "python", {
+            "package": self.index.name, "test_module": self.facts.name, "test_file": path, "test": self.test.name,
+            "line": assertion.node.lineno, "kind": assertion.kind, "assertions": len(self.all),
+            "focal": focal.definition.full_name, "focal_file": self._relative(focal_facts.path),
+            "focal_heuristic": focal.heuristic, "focal_confidence": focal.confidence})
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.index.folder.parent).as_posix()
+
+
+def _names(nodes: Sequence[ast.AST]) -> set[str]:
+    """Names and attributes in `nodes`, without what nearly every test has."""
+    found: set[str] = set()
+    for root in nodes:
+        for node in ast.walk(root):
+            if isinstance(node, ast.Name):
+                found.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                found.add(node.attr)
+            elif isinstance(node, ast.arg):
+                found.add(node.arg)
+    return found - {"self", "cls", "nx", "np", "pytest", "len", "list", "sorted", "set", "range", "dict", "tuple", "float",
+                    "int", "str", "isinstance", "all", "any", "sum", "type"}

@@ -1,0 +1,45 @@
+"""Examples into train, valid and test by the module that their test is in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from .base import Example
+from .datasets import SPLITS
+
+SHARES = {"train": 0.80, "valid": 0.08, "test": 0.12}
+
+
+def split_of(group: str) -> str:
+    """The split of a group by the hash of its name: the same on every machine, whatever else is in the data."""
+    place = int.from_bytes(hashlib.sha256(group.encode("utf-8")).digest()[:8], "big") / 2 ** 64
+    for split in SPLITS:
+        if place < SHARES[split]:
+            return split
+        place -= SHARES[split]
+    return SPLITS[-1]
+
+
+def split_by_module(examples: Sequence[Example]) -> dict[str, list[Example]]:
+    """Splits in which no test module is in two, in the order of `examples`."""
+    splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
+    for example in examples:
+        splits[split_of(example.metadata["test_module"])].append(example)
+    return splits
+
+
+def one_split_per_focal(splits: Mapping[str, Sequence[Example]]) -> tuple[dict[str, list[Example]], Counter[str]]:
+    """Splits in which no focal function is in two, and counts of the drops.
+
+    A function stays where most of its examples are, in the earlier split where two have as many; its others are dropped.
+    """
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for split in SPLITS:
+        for example in splits[split]:
+            counts[example.metadata["focal"]][split] += 1
+    home = {focal: max(SPLITS, key=lambda split: (found[split], -SPLITS.index(split))) for focal, found in counts.items()}
+    kept = {split: [example for example in splits[split] if home[example.metadata["focal"]] == split] for split in SPLITS}
+    lost = sum(len(splits[split]) - len(kept[split]) for split in SPLITS)
+    return kept, +Counter({"focal_function_in_other_split": lost})

@@ -1,0 +1,86 @@
+"""Pre-training objectives: nothing of a window is lost, doubled, or visible on the wrong side."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from checkpoints.objectives import (
+    DECODER_LENGTH,
+    ENCODER_LENGTH,
+    IGNORED_LABEL,
+    MEAN_SPAN,
+    NOISE_DENSITY,
+    OBJECTIVES,
+    WINDOW,
+    Vocabulary,
+    make_example,
+    random_spans,
+    replace_spans,
+    statement_spans,
+)
+from checkpoints.tokenizer import EOS, PAD
+
+SENTINELS = np.arange(900, 1000)
+
+
+def vocabulary() -> Vocabulary:
+    """A thousand tokens: 10 is a line break, 20 ends a statement, 900 and up are sentinels."""
+    line_break, statement_end = np.zeros(1000, bool), np.zeros(1000, bool)
+    line_break[10] = statement_end[20] = True
+    return Vocabulary(SENTINELS, line_break, statement_end)
+
+
+def window(seed: int, length: int = WINDOW) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    tokens = random.integers(30, 900, length)
+    tokens[random.random(length) < 0.08] = 10
+    tokens[random.random(length) < 0.05] = 20
+    return tokens
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_spans_are_disjoint_and_cover_the_noise_density(seed: int) -> None:
+    spans = random_spans(WINDOW, np.random.default_rng(seed))
+    sizes = [end - start for start, end in spans]
+    assert sum(sizes) == round(WINDOW * NOISE_DENSITY)
+    assert len(spans) == round(sum(sizes) / MEAN_SPAN)
+    assert all(size >= 1 for size in sizes)
+    assert all(before[1] < after[0] for before, after in zip(spans, spans[1:]))
+    assert 0 < spans[0][0] and spans[-1][1] <= WINDOW
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_statement_spans_begin_and_end_at_statements(seed: int) -> None:
+    tokens = window(seed)
+    spans = statement_spans(tokens, vocabulary(), np.random.default_rng(seed))
+    assert spans
+    for start, end in spans:
+        assert tokens[start - 1] in (10, 20), "a statement starts after a boundary"
+        assert tokens[end - 1] == 20 or tokens[end] == 10, "and stops after its end mark or before a line break"
+        assert not np.isin(tokens[start:end - 1], (10, 20)).any()
+
+
+def test_a_window_without_statements_has_no_statement_spans() -> None:
+    assert statement_spans(np.arange(30, 130), vocabulary(), np.random.default_rng(0)) == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_source_and_target_put_together_are_the_window(seed: int) -> None:
+    tokens = window(seed)
+    source, target = replace_spans(tokens, random_spans(len(tokens), np.random.default_rng(seed)), vocabulary())
+    pieces = {int(part[0]): part[1:] for part in np.split(target, np.flatnonzero(target >= 900)) if len(part)}
+    rebuilt = np.concatenate([pieces[int(token)] if token >= 900 else [token] for token in source])
+    assert (rebuilt == tokens).all()
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("length", [WINDOW, 90])
+def test_examples_have_fixed_lengths_and_end_marks(objective: str, length: int) -> None:
+    for seed in range(20):
+        encoder, labels = make_example(window(seed, length), objective, vocabulary(), np.random.default_rng(seed))
+        assert encoder.shape == (ENCODER_LENGTH,) and labels.shape == (DECODER_LENGTH,)
+        text = encoder[encoder != PAD]
+        assert text[-1] == EOS and (encoder[len(text):] == PAD).all()
+        kept = labels[labels != IGNORED_LABEL]
+        assert kept[0] == SENTINELS[0] and SENTINELS[0] in text
+        assert (kept[-1] == EOS) or len(kept) == DECODER_LENGTH, "only a target that was cut has no end mark"

@@ -1,0 +1,110 @@
+"""The README's commands are run as they stand, with smaller amounts of data where they would take minutes."""
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHELL_BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+PYTHON_BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+SMALLER = {
+    "transducer.train": "--train-limit 16 --valid-limit 8 --test-limit 8 --epochs 1 --max-target-tokens 12",
+    "transducer.evaluate": "--test-limit 8 --max-target-tokens 12",
+}
+"""Flags that make a command short; its own flags stay and come first."""
+
+NOT_RUN = {
+    "make": "run by the continuous integration, which is where this test runs too; checked for what they would do",
+    "pip": "the installation in which this test runs",
+    "git": "needs the network",
+    "accelerate": "run with a processor count of its own by the tests of training",
+    "checkpoints.pretrain": "takes hours; its parts are run by tests/checkpoints",
+}
+
+
+def commands() -> list[str]:
+    lines = [line for block in SHELL_BLOCKS for line in block.replace("\\\n", " ").splitlines()]
+    return [line.split(" #")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def kind(command: str) -> str:
+    """The module that a `python -m` command runs, else its program."""
+    words = shlex.split(command)
+    if words[0] in ("python", "python3.11", "python3") and words[1] == "-m":
+        return words[2]
+    return words[0]
+
+
+def test_the_readme_has_commands() -> None:
+    assert len(commands()) >= 12 and PYTHON_BLOCKS
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A folder to run in, which the README's commands share, and the environment."""
+    folder = tmp_path_factory.mktemp("readme")
+    for name in ("transducer", "tasks", "cpg", "checkpoints", "benchmarks", "examples"):
+        if (ROOT / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+    return folder, os.environ | {"PYTHONPATH": str(folder), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+
+
+def runnable(command: str) -> bool:
+    return kind(command) not in NOT_RUN and kind(command) != "pip" and not (
+        "../shared" in command and not (ROOT.parent / "shared" / "data").exists())
+
+
+def test_every_command_runs_in_order(place) -> None:
+    folder, environment = place
+    ran = 0
+    for command in commands():
+        if not runnable(command):
+            continue
+        smaller = f"{command} {SMALLER.get(kind(command), '')}".replace("../shared", str(ROOT.parent / "shared"))
+        if kind(command) == "transducer.train":
+            smaller = smaller.replace("--seeds 3", "--seeds 1") + " --overwrite"
+            smaller = smaller.replace(" --overwrite", "", 1) if "--resume" in smaller else smaller
+        words = shlex.split(smaller)
+        words[0] = sys.executable if words[0].startswith("python") else words[0]
+        result = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+        assert result.returncode == 0, f"{command}\n{result.stdout[-2000:]}\n{result.stderr[-2000:]}"
+        ran += 1
+    assert ran >= 6
+
+
+@pytest.mark.parametrize("target", ["train", "test"])
+def test_make_targets_expand_to_the_commands(target: str) -> None:
+    result = subprocess.run(["make", "-n", target, "VENV=nowhere"], cwd=ROOT, capture_output=True, text=True, check=True)
+    expected = {"train": "-m transducer.train --task assert", "test": "-m pytest"}[target]
+    assert expected in result.stdout and "-m venv nowhere" in result.stdout
+
+
+def test_python_examples_run_after_the_commands(place) -> None:
+    folder, environment = place
+    test_every_command_runs_in_order(place) if not (folder / "runs").exists() else None
+    for block in PYTHON_BLOCKS:
+        result = subprocess.run([sys.executable, "-c", block], cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+        assert result.returncode == 0, f"{block}\n{result.stderr[-2000:]}"
+
+
+def test_numbers_quoted_are_those_of_the_committed_rows() -> None:
+    """Every table of the README was made from rows that lie in docs/results."""
+    from transducer.measure import ResultRow
+    from transducer.report import markdown_table
+
+    files = sorted((ROOT / "docs" / "results").glob("*.jsonl"))
+    assert files
+    for path in files:
+        rows = [ResultRow(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        table = markdown_table(rows, list(rows[0].scores))
+        for line in table.splitlines()[2:]:
+            assert line in README, f"{path.name}: {line}"
