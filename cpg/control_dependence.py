@@ -26,8 +26,10 @@ def control_dependence(graph: FlowGraph) -> list[ControlEdge]:
     if "condition" not in graph.kinds:
         return []
     successors = [[e.target for e in edges if not e.implicit] for edges in graph.successors]
-    immediate = post_dominators(_with_way_out(graph, successors))
+    successors = _with_way_out(graph, successors)
+    immediate = post_dominators(successors)
     found: dict[ControlEdge, None] = {}
+    copies = _copies(graph)
     for condition, kind in enumerate(graph.kinds):
         if kind != "condition":
             continue
@@ -36,9 +38,48 @@ def control_dependence(graph: FlowGraph) -> list[ControlEdge]:
             if implicit:
                 continue
             while target != stop and target not in (EXIT, -1):
-                found[graph.nodes[condition], graph.nodes[target], branch] = None
+                if graph.nodes[target] not in copies:
+                    found[graph.nodes[condition], graph.nodes[target], branch] = None
                 target = immediate[target]
+    for node, points in copies.items():
+        for edge in _dependences_of_copies(graph, node, points, successors):
+            found[edge] = None
     return sorted(found)
+
+
+def _copies(graph: FlowGraph) -> dict[int, list[int]]:
+    """Node -> its points, for nodes that have several: those in finalizers."""
+    if len(set(graph.nodes)) == len(graph.nodes):
+        return {}
+    points: dict[int, list[int]] = {}
+    for point, node in enumerate(graph.nodes):
+        if node >= 0:
+            points.setdefault(node, []).append(point)
+    return {node: found for node, found in points.items() if len(found) > 1}
+
+
+def _dependences_of_copies(
+    graph: FlowGraph, node: int, points: list[int], successors: list[list[int]]
+) -> list[ControlEdge]:
+    """The definition applied to a set of points, one of which has to be passed: post-dominators are of single
+    points, and no copy of a finalizer's point post-dominates a condition that only decides between copies."""
+    predecessors = _reverse(successors)
+    passed = set(points)
+    avoids = [False] * len(successors)
+    avoids[EXIT] = True
+    queue = [EXIT]
+    while queue:
+        for source in predecessors[queue.pop()]:
+            if not avoids[source] and source not in passed:
+                avoids[source] = True
+                queue.append(source)
+    found = []
+    for condition, kind in enumerate(graph.kinds):
+        if kind == "condition" and any(avoids[target] for target in successors[condition]):
+            for target, branch, implicit in graph.successors[condition]:
+                if not implicit and not avoids[target]:
+                    found.append((graph.nodes[condition], node, branch))
+    return found
 
 
 def _with_way_out(graph: FlowGraph, successors: list[list[int]]) -> list[list[int]]:

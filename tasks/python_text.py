@@ -120,19 +120,27 @@ def one_line(statement: ast.stmt, lines: list[str]) -> str:
     comments, inside_strings = _comments_and_strings(text)
     if inside_strings:
         raise CannotCut("multiline_string")
+    parts = [(line[:comments[number]] if number in comments else line).strip() for number, line in enumerate(text)]
+    parts = [part[:-1].rstrip() if part.endswith("\\") else part for part in parts[:-1]] + parts[-1:]
+    parts = [part for part in parts if part]
+    meaning = ast.dump(statement)
+    for candidate in (_joined(parts, True), _joined(parts, False)):
+        try:
+            if ast.dump(ast.parse(candidate).body[0]) == meaning:
+                return candidate
+        except SyntaxError:
+            continue
+    raise CannotCut("multiline_string")
+
+
+def _joined(parts: list[str], without_last_comma: bool) -> str:
+    """`parts` in one line, optionally without the comma that layouts of several lines put before a closing bracket."""
     joined = ""
-    for number, line in enumerate(text):
-        part = line[:comments[number]].strip() if number in comments else line.strip()
-        part = part[:-1].rstrip() if part.endswith("\\") and number < len(text) - 1 else part
-        if part:
-            tight = not joined or joined[-1] in "([{" or part[0] in ")]}"
-            joined += part if tight else f" {part}"
-    try:
-        same = ast.dump(ast.parse(joined).body[0]) == ast.dump(statement)
-    except SyntaxError:
-        same = False
-    if not same:
-        raise CannotCut("multiline_string")
+    for part in parts:
+        if without_last_comma and joined.endswith(",") and part[0] in ")]}":
+            joined = joined[:-1]
+        tight = not joined or joined[-1] in "([{" or part[0] in ")]}"
+        joined += part if tight else f" {part}"
     return joined
 
 

@@ -1,15 +1,25 @@
-"""Examples into train, valid and test by the module that their test is in."""
+"""Examples into train, valid and test by the module that their test is in.
+
+Modules whose tests are written after each other, such as those of the six polynomial bases of numpy, go together: they
+differ in names enough to be no near duplicates, yet an answer in one is an answer in the other. They are known by the names
+of their tests and test classes (`module_groups`).
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 from .base import Example
 from .datasets import SPLITS
 
 SHARES = {"train": 0.80, "valid": 0.08, "test": 0.12}
+
+SHARED_NAMES = 5
+SHARED_PART = 0.3
+"""Modules go together that share at least so many names of tests and classes, and so large a part of the fewer."""
 
 
 def split_of(group: str) -> str:
@@ -22,11 +32,26 @@ def split_of(group: str) -> str:
     return SPLITS[-1]
 
 
+def module_groups(examples: Sequence[Example]) -> dict[str, str]:
+    """The group of each test module, named after its first module; most are alone in theirs."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for example in examples:
+        names[example.metadata["test_module"]].update(example.metadata["test"].split("."))
+    groups = {module: module for module in sorted(names)}
+    for first, second in combinations(sorted(names), 2):
+        shared = len(names[first] & names[second])
+        if shared >= SHARED_NAMES and shared >= SHARED_PART * min(len(names[first]), len(names[second])):
+            joined, other = sorted((groups[first], groups[second]))
+            groups = {module: joined if group == other else group for module, group in groups.items()}
+    return groups
+
+
 def split_by_module(examples: Sequence[Example]) -> dict[str, list[Example]]:
-    """Splits in which no test module is in two, in the order of `examples`."""
+    """Splits in which no group of test modules is in two, in the order of `examples`."""
+    groups = module_groups(examples)
     splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
     for example in examples:
-        splits[split_of(example.metadata["test_module"])].append(example)
+        splits[split_of(groups[example.metadata["test_module"]])].append(example)
     return splits
 
 

@@ -207,14 +207,14 @@ def choose_precision(backbone: Backbone) -> tuple[str, str]:
         seconds = {}
         for precision in ("float32", "bfloat16"):
             backbone.precision = precision
-            seconds[precision] = _step_seconds(backbone)
+            seconds[precision] = step_seconds(backbone)
         known[key] = seconds["float32"] / seconds["bfloat16"]
         write_text(cache, json.dumps(known, indent=1) + "\n")
     ratio = known[key]
     return ("bfloat16" if ratio >= 1.15 else "float32"), f"measured: bfloat16 is {ratio:.2f} times as fast as float32"
 
 
-def _step_seconds(backbone: Backbone, batch: int = 8, source: int = 192, target: int = 24, repeats: int = 3) -> float:
+def step_seconds(backbone: Backbone, batch: int = 8, source: int = 192, target: int = 24, repeats: int = 3) -> float:
     """Fastest of a few steps that carry gradient to the input embeddings, as every input-side method needs."""
     embeddings = torch.zeros(batch, source, backbone.width, device=backbone.device, requires_grad=True)
     mask = torch.ones(batch, source, dtype=torch.long, device=backbone.device)

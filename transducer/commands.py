@@ -1,7 +1,7 @@
 """What the commands share: errors as one line, exit codes, silence of the libraries underneath."""
 from __future__ import annotations
 
-import logging
+import argparse
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +11,13 @@ from .errors import ConfigurationError, TransducerError, UnknownNameError
 DONE, FAILED, BAD_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
 
 
+class CommandParser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line; `--help` has the usage."""
+
+    def error(self, message: str) -> None:
+        self.exit(BAD_ARGUMENTS, f"error: {message}; {self.prog} --help lists the options\n")
+
+
 def command_line(main: Callable[[list[str] | None], int], arguments: list[str] | None = None) -> int:
     """Runs a command; every error made on purpose becomes one line on standard error and an exit code.
 
@@ -18,7 +25,7 @@ def command_line(main: Callable[[list[str] | None], int], arguments: list[str] |
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         return main(arguments)
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, UnknownNameError
 from .methods import METHODS
 
 
@@ -69,7 +69,7 @@ class TrainSettings(TransducerSettings):
     train_limit: int = option(2000, "training examples used at most; 0: all", minimum=0)
     valid_limit: int = option(200, "validation examples used at most; 0: all", minimum=0)
     test_limit: int = option(300, "test examples used at most; 0: all", minimum=0)
-    max_source_tokens: int = option(320, "longest input in tokens; the paper: 400", minimum=16)
+    max_source_tokens: int = option(400, "longest input in tokens; the paper: 400", minimum=16)
     max_target_tokens: int = option(64, "longest target in tokens; the paper: 150", minimum=4)
     beams: int = option(2, "beams in generation; the paper: 2", minimum=1)
     precision: str = option("auto", "arithmetic: auto measures which is faster", choices=("auto", "float32", "bfloat16"))
@@ -86,6 +86,9 @@ class TrainSettings(TransducerSettings):
         return tuple(dict.fromkeys((self.method, *self.baselines)))
 
 
+_KIND_NAMES = {str: "TEXT", int: "COUNT", float: "NUMBER"}
+
+
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
@@ -96,15 +99,15 @@ def add_options(parser: argparse.ArgumentParser, settings: type) -> None:
     for entry in fields(settings):
         kind, choices = kinds[entry.name], entry.metadata.get("choices")
         default = " ".join(entry.default) if isinstance(entry.default, tuple) else entry.default
-        text = f"{entry.metadata['help']} (default: {default if default not in ('', ()) else 'none'})".replace("%", "%%")
+        listed = f"; one of: {', '.join(choices)}" if choices else ""
+        text = f"{entry.metadata['help']}{listed} (default: {default if default not in ('', ()) else 'nothing'})".replace("%", "%%")
         arguments: dict = {"dest": entry.name, "default": argparse.SUPPRESS, "help": text}
         if kind is bool:
             parser.add_argument(_flag(entry.name), action="store_true", **arguments)
         elif typing.get_origin(kind) is tuple:
-            parser.add_argument(_flag(entry.name), nargs="*", choices=choices, **arguments)
+            parser.add_argument(_flag(entry.name), nargs="*", metavar="NAME", **arguments)
         else:
-            parser.add_argument(_flag(entry.name), type=kind, choices=choices,
-                                metavar=None if choices else kind.__name__.upper(), **arguments)
+            parser.add_argument(_flag(entry.name), type=kind, metavar="NAME" if choices else _KIND_NAMES[kind], **arguments)
 
 
 def resolve(settings: type, given: dict, recipe: Path | None = None):
@@ -141,6 +144,11 @@ def _read_recipe(settings: type, recipe: Path) -> dict:
     return values
 
 
+def _check_choice(field_name: str, value: object, choices: tuple[str, ...] | None) -> None:
+    if choices and value not in choices:
+        raise UnknownNameError.among("method" if field_name == "baselines" else field_name, value, choices)
+
+
 def _checked(entry, kind, value):
     """The value in the field's type and range; ConfigurationError otherwise."""
     def wrong(expected: str) -> ConfigurationError:
@@ -151,8 +159,7 @@ def _checked(entry, kind, value):
         if isinstance(value, str) or not isinstance(value, (list, tuple)):
             raise wrong("a list of names")
         for name in value:
-            if choices and name not in choices:
-                raise wrong(f"names from: {', '.join(choices)}")
+            _check_choice(entry.name, name, choices)
         return tuple(value)
     if kind is bool:
         if not isinstance(value, bool):
@@ -165,8 +172,7 @@ def _checked(entry, kind, value):
             raise wrong("a number") from None
     elif not isinstance(value, kind) or isinstance(value, bool):
         raise wrong("a whole number" if kind is int else "text")
-    if choices and value not in choices:
-        raise wrong(f"one of: {', '.join(choices)}")
+    _check_choice(entry.name, value, choices)
     minimum, maximum = entry.metadata.get("minimum"), entry.metadata.get("maximum")
     if minimum is not None and value < minimum or maximum is not None and value > maximum:
         raise wrong(f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}")

@@ -4,13 +4,12 @@
 """
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .commands import command_line
+from .commands import CommandParser, command_line
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -51,14 +50,14 @@ def score_predictions(task: Task, predictions: list[str], references: list[str],
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m transducer.evaluate",
+    parser = CommandParser(prog="python -m transducer.evaluate",
                                      description="Scores a saved transducer on the test split of a data source.")
     parser.add_argument("--transducer", type=Path, required=True, help="folder of a saved transducer")
     parser.add_argument("--data", default="embedded", help="embedded, or file:FOLDER")
     parser.add_argument("--language", default="", help="language of rows without one")
     parser.add_argument("--test-limit", type=int, default=300, help="test examples used at most; 0: all (default: 300)")
     parser.add_argument("--beams", type=int, default=2, help="beams in generation (default: 2)")
-    parser.add_argument("--max-source-tokens", type=int, default=320, help="longest input (default: 320)")
+    parser.add_argument("--max-source-tokens", type=int, default=400, help="longest input (default: 400)")
     parser.add_argument("--max-target-tokens", type=int, default=64, help="longest target (default: 64)")
     parser.add_argument("--output", type=Path, help="file for the predictions (JSON lines)")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")

@@ -4,16 +4,15 @@
 """
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
-from .commands import command_line
+from .commands import CommandParser, command_line
 from .errors import ConfigurationError, OutputExistsError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m transducer.export", description=__doc__.splitlines()[0])
+    parser = CommandParser(prog="python -m transducer.export", description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="a run folder written by transducer.train")
     parser.add_argument("--model", required=True, help="the model it is for: embedded name, folder or hub id")
     parser.add_argument("--to", type=Path, required=True, help="the folder to write")

@@ -8,13 +8,12 @@ the last function that the test calls and that `--focal` files, or else the file
 """
 from __future__ import annotations
 
-import argparse
 import json
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .commands import command_line
+from .commands import CommandParser, command_line
 from .errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
@@ -24,14 +23,14 @@ LANGUAGE_OF_SUFFIX = {".py": "python", ".java": "java"}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m transducer.predict", description=__doc__.splitlines()[0])
+    parser = CommandParser(prog="python -m transducer.predict", description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, metavar="FILE", help="source file with the placeholder \"<AssertPlaceHolder>\"")
     parser.add_argument("--transducer", type=Path, required=True, help="folder of a saved transducer")
     parser.add_argument("--focal", type=Path, nargs="*", default=[], metavar="FILE", help="files that define the function under test")
     parser.add_argument("--model", help="the backbone, where it is not to be found under the name in the transducer")
     parser.add_argument("--language", default="", help="language of the file; by default told by its suffix")
     parser.add_argument("--beams", type=int, default=2, help="beams in generation (default: 2)")
-    parser.add_argument("--max-source-tokens", type=int, default=320, help="longest input (default: 320)")
+    parser.add_argument("--max-source-tokens", type=int, default=400, help="longest input (default: 400)")
     parser.add_argument("--max-target-tokens", type=int, default=64, help="longest answer (default: 64)")
     parser.add_argument("--write", action="store_true", help="replace the placeholder in the file by the answer")
     parser.add_argument("--json", action="store_true", help="print answer, model input and language as JSON")

@@ -1,15 +1,23 @@
-"""What a person sees of a run: the settings, the progress of each method, the table at the end."""
+"""What a person sees of a run: the settings, and the table at the end.
+
+    python -m transducer.report runs/assert        prints the table of a run as Markdown
+"""
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from .commands import CommandParser, command_line
 from .config import TrainSettings
+from .errors import DataError
 from .measure import ResultRow
+from .runs import RESULTS_FILE
 
 def wide_console(quiet: bool = False) -> Console:
     """The terminal; 120 columns where standard output is none, since a table must not be cut in a log."""
@@ -84,3 +92,32 @@ def markdown_table(rows: Sequence[ResultRow], metrics: Sequence[str]) -> str:
     lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
     lines += ["| " + " | ".join([method, *_cells(group, metrics)]) + " |" for method, group in grouped(rows).items()]
     return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = CommandParser(prog="python -m transducer.report", description="Prints the results of runs as a Markdown table.")
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS", help="results.jsonl files, or run folders")
+    options = parser.parse_args(arguments)
+    rows = [row for path in options.results for row in read_rows(path)]
+    metrics = list(next((row.scores for row in rows if row.scores), {}))
+    print(markdown_table(rows, metrics))
+    for note in footnotes(rows):
+        print(f"- {note}")
+    return 0
+
+
+def read_rows(path: Path) -> list[ResultRow]:
+    """The rows of a results file or a run folder; DataError where it holds something else."""
+    path = path / RESULTS_FILE if path.is_dir() else path
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [ResultRow(**row) for row in rows]
+    except FileNotFoundError:
+        raise DataError(f"no results file {path}; give a run folder or its {RESULTS_FILE}") from None
+    except (json.JSONDecodeError, TypeError) as error:
+        raise DataError(f"{path} holds no result rows of this release ({error}); give a {RESULTS_FILE} that "
+                        "transducer.train wrote") from error
+
+
+if __name__ == "__main__":
+    raise SystemExit(command_line(main))

@@ -8,7 +8,6 @@ The way of the data: `tasks.load_source` -> `prepare` (text, `cpg` graph, tensor
 """
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import time
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .commands import DONE, FAILED, command_line
+from .commands import DONE, FAILED, CommandParser, command_line
 from .config import TrainSettings, add_options, resolve
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Data:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m transducer.train", description=__doc__.splitlines()[0])
+    parser = CommandParser(prog="python -m transducer.train", description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=Path, metavar="FILE", help="recipe: a YAML file of the settings below")
     add_options(parser, TrainSettings)
     given = vars(parser.parse_args(arguments))
@@ -91,7 +90,7 @@ def _load(settings: TrainSettings, task: Task) -> Data:
 
     splits = load_source(settings.data, task, language=settings.language or None, progress=not settings.quiet and not settings.json)
     return Data(limited(splits.train, settings.train_limit), limited(splits.valid, settings.valid_limit),
-                limited(splits.test, settings.test_limit), splits.name, splits.content_hash)
+                limited(splits.test, settings.test_limit), settings.data, splits.content_hash)
 
 
 def _attempt(settings: TrainSettings, task: Task, data: Data, method: str, seed: int, folder: Path,

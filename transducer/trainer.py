@@ -160,6 +160,7 @@ def fit(model: AdaptedModel, train: list[PreparedExample], valid: list[PreparedE
         metric_for_best_model="eval_loss", greater_is_better=False, logging_strategy="steps", logging_steps=25,
         remove_unused_columns=False, report_to="none", disable_tqdm=True, use_cpu=model.backbone.device.type == "cpu",
         dataloader_num_workers=0, optim="adamw_torch_fused",
+        ddp_find_unused_parameters=False,
     )
     trainer = AdapterTrainer(
         model=model, args=arguments, train_dataset=Examples(train), eval_dataset=Examples(valid),

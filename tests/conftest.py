@@ -1,0 +1,28 @@
+"""What holds for every test: no network, a cache of its own, one thread. Commands run by tests inherit it."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+# huggingface_hub reads this when it is imported, which is before any fixture runs.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache folder that starts empty, so that no test depends on what ran on the machine before."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSDUCER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Sums are taken in one order, and two test runs on one machine do not slow each other down."""
+    import torch
+
+    torch.set_num_threads(1)

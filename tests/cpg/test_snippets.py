@@ -1,0 +1,101 @@
+"""Files, methods and statements parse alike; what makes a snippet parse never shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from cpg import extract
+
+SNIPPETS = {
+    "java": {
+        "file": "class K { int f() { return 1; } }",
+        "method": "public int f(int x) { return x; }",
+        "constructor": "Foo(int x) { super(x); this.x = x; } // end",
+        "two methods": '@Test public void testF ( ) { "<AssertPlaceHolder>" ; } private int f ( ) { return 1 ; }',
+        "members": "private int x = 1; { x = 2; } static { y(); } Foo() {}",
+        "statements": "int x = 1; foo(x); if (x > 1) return;",
+        "constructor call": "super(x); y();",
+        "cases": "case 1: f(); break; default: g();",
+        "expression statement": "f(x);",
+        "empty": "",
+        "blank": " \n\t ",
+        "comment": "// nothing",
+        "trailing comment": "Foo() { } // no newline after this",
+        "import": "import a.b;",
+    },
+    "python": {
+        "file": "import a\n\ndef f():\n    return 1\n",
+        "method": "    def f(self):\n        return 1\n",
+        "return": "return x",
+        "statements": "x = 1; y = x",
+        "expression": "f(x)",
+        "empty": "",
+        "comment": "# nothing",
+        "carriage returns": "if x:\r\n    y()\r\n",
+        "byte order mark": "\ufeffx = 1\n",
+    },
+}
+CASES = [pytest.param(l, code, id=f"{l}-{name}") for l, table in SNIPPETS.items() for name, code in table.items()]
+
+
+@pytest.mark.parametrize(("language", "code"), CASES)
+def test_snippet(language: str, code: str) -> None:
+    graph = extract(code, language)
+    graph.check()
+    assert graph.diagnostics == []
+    assert "UNKNOWN" not in graph.nodes.label
+    assert graph.code == code
+    # The wrappers' names: a class A, a method a, a selector a. Nothing of it is in the text, so in no node.
+    assert {"A", "a"} & set(graph.nodes.name) <= {"a"} & set(code)
+    assert graph.nodes.text_of(0) == code
+
+
+def test_spans_do_not_move_with_the_wrapper() -> None:
+    graph = extract("Foo() {\n  a();\n}", "java")
+    call = graph.nodes.type.index("method_invocation")
+    assert (graph.nodes.start_byte[call], graph.nodes.start_line[call], graph.nodes.start_column[call]) == (10, 2, 2)
+    first = graph.nodes.type.index("constructor_declaration")
+    assert (graph.nodes.start_byte[first], graph.nodes.start_line[first], graph.nodes.start_column[first]) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("code", ["} void f() {", "} }", "} class B {", "}} class A { void a() {", "); f("])
+def test_a_snippet_cannot_close_its_wrapper(code: str) -> None:
+    graph = extract(code, "java")
+    graph.check()
+    assert graph.diagnostics
+    assert graph.nodes.text_of(0) == code
+
+
+def test_a_broken_method_leaves_the_other_whole() -> None:
+    good = "int f(int x) { if (x > 1) return x; return 2; }"
+    graph = extract("int g() { return = ; }\n" + good, "java")
+    graph.check()
+    assert graph.diagnostics
+    alone = extract(good, "java")
+    after = [graph.nodes.text_of(t) for _, t, k, _, _ in graph.edges if k == "CFG" and graph.nodes.start_line[t] == 2]
+    assert sorted(after) == sorted(alone.nodes.text_of(t) for _, t, k, _, _ in alone.edges if k == "CFG")
+
+
+# A test method whose assert is replaced by a string, then the method under test; tokens apart by one blank.
+PLACEHOLDER_SOURCES = [
+    '@ Test public void returnsMessage ( ) { Bean bean = new Bean ( ) ; Field field = bean . getClass ( ) . '
+    'getFields ( ) [ 0 ] ; "<AssertPlaceHolder>" ; } public Object getBean ( ) { return bean ; }',
+    'public void testSum ( ) throws Exception { for ( int i = 0 ; i < 10 ; i ++ ) { "<AssertPlaceHolder>" ; } } '
+    'static < T extends Number > double sum ( final List < ? super T > xs , int ... more ) { double total = 0.0 ; '
+    'for ( T x : xs ) total += x . doubleValue ( ) ; return total > 1e3 ? total : ( double ) more [ 0 ] ; }',
+    '@ Test ( expected = Error . class ) public void fails ( ) { try { run ( ) ; } finally { "<AssertPlaceHolder>" ; } } '
+    'Queue ( int size ) { super ( size ) ; this . items = new Object [ size ] ; }',
+    'void testKind ( ) { "<AssertPlaceHolder>" ; } @ Override protected synchronized int kind ( Object o ) { '
+    'switch ( o . hashCode ( ) & 0xFF ) { case \'a\' : return 1 ; default : return o instanceof String ? 2 : - 1 ; } }',
+    'public void testLambda ( ) { Set < String > seen = new HashSet < > ( ) ; list . forEach ( s -> seen . add ( s ) ) ; '
+    '"<AssertPlaceHolder>" ; } public int size ( ) { return Map . Entry :: getKey == null ? 0 : 1 ; }',
+]
+
+
+@pytest.mark.parametrize("source", PLACEHOLDER_SOURCES)
+def test_placeholder_source_parses_without_diagnostics(source: str) -> None:
+    graph = extract(source, "java")
+    graph.check()
+    assert graph.diagnostics == []
+    assert '"<AssertPlaceHolder>" ;' in {graph.nodes.text_of(i) for i, p in enumerate(graph.nodes.point) if p}
+    assert graph.nodes.point.count("entry") >= 2

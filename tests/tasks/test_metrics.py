@@ -1,0 +1,155 @@
+"""Scores. Each expected number is derived beside it."""
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tasks.errors import MetricInputError, TaskLanguageError, UnknownMetricError
+from tasks.metrics import METRICS, score
+
+PYTHON = ["assert nx.is_connected(G)", "assert_equal(np.sum(x), 3)", "assert x == f(x)", "self.assertTrue(a in b)"]
+JAVA = ["assertEquals ( 32.0 , len ) ;", "assertTrue ( a . equals ( a ) ) ;", "fail ( \"no\" ) ;"]
+
+
+def one(name: str, prediction: str, reference: str, language: str = "python") -> float:
+    scores = score([name], [prediction], [reference], language)
+    assert scores.per_example[name] == pytest.approx([scores.values[name]])  # a corpus of one example
+    return scores.values[name]
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize(("language", "gold"), [("python", PYTHON), ("java", JAVA)])
+def test_the_gold_answer_scores_the_maximum(name: str, language: str, gold: list[str]) -> None:
+    scores = score([name], gold, gold, language)
+    assert scores.values[name] == pytest.approx(100.0, abs=1e-9)
+    assert scores.per_example[name] == pytest.approx([100.0] * len(gold), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("prediction", ["", "   ", "((((", "assert 'open", "\x00", "é ∀", "]" * 300])
+def test_poor_answers_score_within_bounds_and_do_not_crash(name: str, prediction: str) -> None:
+    scores = score([name], [prediction] * len(PYTHON), PYTHON, "python")
+    assert 0.0 <= scores.values[name] < 30.0 and len(scores.per_example[name]) == len(PYTHON)
+    assert all(0.0 <= value < 30.0 for value in scores.per_example[name])
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_empty_answers_score_nothing(name: str) -> None:
+    assert score([name], [""] * len(PYTHON), PYTHON, "python").values[name] == 0.0
+
+
+def test_exact_match_ignores_layout_and_the_raw_one_does_not() -> None:
+    assert one("exact_match", " assert  x\n== 1 ", "assert x == 1") == 100.0
+    assert one("exact_match_raw", "assert x == 1 ", "assert x == 1") == 0.0
+    assert one("exact_match", "assert x==1", "assert x == 1") == 0.0  # white space is made equal, not added
+    assert score(["exact_match"], ["a", "b", "c", "x"], ["a", "b", "c", "d"], "java").values == {"exact_match": 75.0}
+
+
+def test_bleu_of_one_wrong_token() -> None:
+    # Tokens: assert f ( x ) = = 1 against ... 2: eight, the last differs. Precisions 7/8, 6/7, 5/6, 4/5; their product is
+    # 4/8, both are of one length, so BLEU is 100 * 0.5 ** (1 / 4) = 84.0896.
+    assert one("bleu", "assert f(x) == 1", "assert f( x )==2") == pytest.approx(100 * 0.5 ** 0.25)
+
+
+def test_bleu_of_a_short_answer_is_measured_up_to_its_length() -> None:
+    assert one("bleu", "assert x", "assert x") == pytest.approx(100.0)  # 1-grams and 2-grams only: 2/2 and 1/1
+
+
+def test_chrf_of_a_missing_character() -> None:
+    # 1-grams: precision 2/2, recall 2/3; 2-grams: 1/1, 1/2; longer ones do not occur in the prediction. Averages 1 and
+    # 7/12; F2 = 5 * 7/12 / (4 * 1 + 7/12) = 35 / 55.
+    assert one("chrf", "ab", "abc") == pytest.approx(100 * 35 / 55)
+
+
+def test_codebleu_of_one_wrong_token_without_data_flow() -> None:
+    # Tokens assert x = = 1. n-grams: 4/5 * 3/4 * 2/3 * 1/2 = 1/5. Weighted: `assert` is a keyword and counts 1, each other
+    # token 0.2, so (1 + 3 * 0.2) / (1 + 4 * 0.2) = 8/9, times 3/4 * 2/3 * 1/2 = 2/9. Syntax: module, assert statement and
+    # comparison, all three in both (leaves have no subtree). No variable occurs twice, so there is no data flow and the
+    # three parts are averaged.
+    expected = 100 * ((1 / 5) ** 0.25 + (2 / 9) ** 0.25 + 1) / 3
+    scores = score(["codebleu"], ["assert x == 2"], ["assert x == 1"], "python")
+    assert scores.values["codebleu"] == pytest.approx(expected)
+    assert scores.details["codebleu"]["without_data_flow_percent"] == 100.0
+    # The library counts absent data flow as 1 and divides by four.
+    assert scores.details["codebleu"]["library_total"] == pytest.approx((3 * expected + 100) / 4)
+
+
+def test_codebleu_counts_a_missed_data_flow_as_missed() -> None:
+    # The second x comes from the first: one edge, which the prediction lacks, so the part is 0 and weighs a quarter.
+    scores = score(["codebleu"], ["assert x == f(z)"], ["assert x == f(x)"], "python")
+    details = scores.details["codebleu"]
+    assert details["data_flow"] == 0.0 and details["without_data_flow_percent"] == 0.0
+    three = details["ngram"] + details["weighted_ngram"] + details["syntax"]
+    assert scores.values["codebleu"] == pytest.approx(three / 4)
+    assert details["library_total"] == pytest.approx((three + 100) / 4)
+
+
+def test_codebleu_weighs_data_flow_by_the_share_of_references_that_have_any() -> None:
+    # One of two references has data flow and both are met, so each part is 1 and any weights give 100; with the flow missed
+    # the part weighs 0.5 of 3.5.
+    gold = ["assert x == f(x)", "assert y == f(w)"]
+    scores = score(["codebleu"], ["assert x == f(z)", gold[1]], gold, "python")
+    details = scores.details["codebleu"]
+    three = details["ngram"] + details["weighted_ngram"] + details["syntax"]
+    assert details["without_data_flow_percent"] == 50.0
+    assert scores.values["codebleu"] == pytest.approx(three / 3.5)
+
+
+def test_codebleu_states_its_ceiling() -> None:
+    # Of `assert x` the library counts one 3-gram and one 4-gram, neither of which it finds: with the other reference's six
+    # 3-grams and five 4-grams the precisions are 6/7 and 5/6, and the same in the weighted part.
+    gold = ["assert x", "assert f(a) == b"]
+    scores = score(["codebleu"], gold, gold, "python")
+    ngram = (6 / 7 * 5 / 6) ** 0.25
+    assert scores.values["codebleu"] == pytest.approx(100 * (2 * ngram + 1) / 3)
+    assert scores.details["codebleu"]["ceiling"] == scores.values["codebleu"]
+    assert scores.per_example["codebleu"] == pytest.approx([100.0, 100.0])
+
+
+def test_codebleu_takes_the_prediction_for_the_prediction() -> None:
+    # The first two n-gram parts are a precision and a recall: a prediction that says more than the reference keeps its
+    # recall and loses precision.
+    longer, shorter = "assert x == 1 and y == 2 and z == 3", "assert x == 1"
+    more = score(["codebleu"], [longer], [shorter], "python").details["codebleu"]
+    assert more["ngram"] < more["weighted_ngram"] == pytest.approx(100.0)
+    less = score(["codebleu"], [shorter], [longer], "python").details["codebleu"]
+    assert less["weighted_ngram"] < 40.0
+
+
+def test_codebleu_is_silent_about_missing_data_flow(caplog: pytest.LogCaptureFixture) -> None:
+    handlers = list(logging.getLogger().handlers)
+    with caplog.at_level(logging.DEBUG):
+        score(["codebleu"], ["assert x"], ["assert x"], "python")
+    assert not caplog.records and logging.getLogger().handlers == handlers
+
+
+def test_languages_are_scored_apart_and_averaged_by_examples() -> None:
+    gold, answers = [PYTHON[0], PYTHON[1], JAVA[0]], [PYTHON[0], "assert_equal(np.sum(y), 4)", "assertNull ( len ) ;"]
+    mixed = score(["codebleu"], answers, gold, ["python", "python", "java"])
+    python, java = score(["codebleu"], answers[:2], gold[:2], "python"), score(["codebleu"], answers[2:], gold[2:], "java")
+    assert mixed.values["codebleu"] == pytest.approx((2 * python.values["codebleu"] + java.values["codebleu"]) / 3)
+    assert mixed.per_example["codebleu"] == python.per_example["codebleu"] + java.per_example["codebleu"]
+    assert "lang:java+python" in mixed.signatures["codebleu"]
+
+
+def test_signatures_say_what_was_computed() -> None:
+    signatures = score(list(METRICS), PYTHON, PYTHON, "python").signatures
+    assert signatures["exact_match"] == "exact_match|whitespace:collapsed|case:mixed"
+    assert signatures["exact_match_raw"] == "exact_match|whitespace:kept|case:mixed"
+    assert signatures["bleu"].startswith("sacrebleu|BLEU|pretok:code-v1|nrefs:1|case:mixed|eff:yes|tok:none|smooth:exp|version:")
+    assert signatures["chrf"].startswith("sacrebleu|chrF|nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:")
+    assert "codebleu|lib:0.4.0|lang:python" in signatures["codebleu"] and "dataflow:weighted" in signatures["codebleu"]
+
+
+@pytest.mark.parametrize(("arguments", "error", "message"), [
+    ((["blue"], ["a"], ["a"], "java"), UnknownMetricError, "unknown metric 'blue'; expected one of: bleu.*mean 'bleu'"),
+    ((["bleu"], [], [], "java"), MetricInputError, "cannot score 0 predictions"),
+    ((["bleu"], ["a"], ["a", "b"], "java"), MetricInputError, "1 predictions, 2 references, 1 languages"),
+    ((["bleu"], ["a"], ["a"], ["java", "java"]), MetricInputError, "2 languages"),
+    ((["bleu"], ["a", None], ["a", "b"], "java"), MetricInputError, "prediction 1 is NoneType; expected a text"),
+    ((["codebleu"], ["a"], ["a"], "cobol"), TaskLanguageError, "unknown language of metric 'codebleu' 'cobol'"),
+])
+def test_what_cannot_be_scored(arguments: tuple, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        score(*arguments)
