@@ -1,5 +1,5 @@
 # `make train` and `make test` each go from a fresh clone to done, in a virtual environment of their own.
-PYTHON ?= $(firstword $(shell command -v python3.11 python3.10) python3)
+PYTHON ?= $(firstword $(shell command -v python3.11) python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
@@ -15,7 +15,7 @@ test: $(VENV)/installed
 install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 12) else "Python 3.10 or 3.11 is needed (for DGL), this is %s; set PYTHON=python3.11" % sys.version.split()[0])'
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed, this is %s; set PYTHON=/path/to/python3.11" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'

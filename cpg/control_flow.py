@@ -16,9 +16,7 @@ Cost: linear in the tree, times the number of ways into each finalizer.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
-from cpg.expressions import ExpressionFlow
+from cpg.expressions import ExpressionFlow, Steps
 from cpg.flow_graph import ENTRY, EXIT, Finalizer, FlowGraph, Frontier, Handlers, Pending, Target
 from cpg.languages import base
 from cpg.languages.base import Language
@@ -26,8 +24,6 @@ from cpg.parse import SyntaxTree
 
 FINALIZER_DEPTH = 2
 """Finalizers inside this many finalizers are built once for all ways into them, to bound the work."""
-
-Steps = Generator
 
 
 def control_flow(tree: SyntaxTree, language: Language) -> list[FlowGraph]:
@@ -284,13 +280,21 @@ class _Builder(ExpressionFlow):
         return not children and self.tree.code(pattern) == rule.wildcard
 
     def guarded(self, node: int, frontier: Frontier) -> Steps:
-        """Header expressions, then the body."""
+        """Header expressions, then the body; some managers swallow what it throws."""
         rule, tree = self.rule(node), self.tree
+        swallows = False
         for header in tree.parts(node, rule.header):
-            inner = tree.children[header] if rule.items else [header]
-            for item in inner:
+            for item in tree.children[header] if rule.items else [header]:
                 frontier = yield self.simple_steps(self.bare(item), frontier)
-        return (yield self.optional(tree.part(node, rule.body), frontier))
+                swallows = swallows or not self.names_of(item).isdisjoint(self.language.swallowing)
+        handlers = Handlers()
+        if swallows:
+            self.contexts.append(handlers)
+        frontier = yield self.optional(tree.part(node, rule.body), frontier)
+        if swallows:
+            self.contexts.pop()
+            self.leave("throw", None, handlers.incoming)
+        return frontier + handlers.incoming
 
     def labelled(self, node: int, frontier: Frontier) -> Steps:
         """The label belongs to the statement inside: a loop takes it over for its `continue`."""

@@ -8,10 +8,10 @@ that replaces it. Variables and the order of reads and writes come from `cpg.nam
 * On an `exception` edge both the definitions before the point arrive and those that it had made when the
   last of its calls could still throw: `x = f()` in a try does not reach the handler, `f(x = 1)` does.
 * A point whose text holds conditions with points of their own (`x = a or b`) uses what they use, since its
-  value depends on it; variables of a comprehension inside it stay inside.
+  value depends on it; variables that are declared inside it, as in a comprehension, stay inside.
 * A nested body receives the definitions of the variables it captures as definitions at its ENTRY and gives
   none back. They are those that reach the point where the function is made and, for `late_capture`
-  languages, those made on some path after it.
+  languages, those made on some path after it; a class body runs at once and gets the former only.
 
 Definitions are bits of Python integers; the equations are solved by a worklist in reverse post-order.
 Cost: a few passes of big-integer operations over the points of a body.
@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from cpg.flow_graph import ENTRY, FlowGraph
 from cpg.languages.base import Language
-from cpg.names import DEFINE, DELETE, THROW, USE, Event, Names
+from cpg.names import DEFINE, THROW, USE, Event, Names
 from cpg.parse import SyntaxTree
 
 
@@ -80,7 +80,9 @@ class _DataFlow:
         for number, variable in enumerate(names.table):
             if variable.root != number:
                 self.paths_of.setdefault(variable.root, []).append(number)
-        self.used_in: dict[int, dict[int, Use]] = {}
+        self.used_in: dict[int, list[Use]] = {}
+        self.late: dict[int, list[Definition]] = {}
+        """Class body -> definitions that it does not see itself, but the functions in it do."""
 
     # ------------------------------------------------------------------------------- facts about points
     def _inner_ranges(self) -> dict[int, list[tuple[int, int, bool]]]:
@@ -167,9 +169,8 @@ class _DataFlow:
         """What the point `inner` uses and the point around it, `outer`, therefore depends on."""
         limit = self.tree.last[outer]
         found = []
-        for use in self.used_in.get(inner, {}).values():
-            scope = self.names.table[use.variable].scope
-            if not (scope.kind == "comprehension" and outer <= scope.node < limit):
+        for use in self.used_in.get(inner, ()):
+            if not outer <= self.names.table[use.variable].scope.node < limit:
                 found.append(use)
         return found
 
@@ -222,7 +223,7 @@ class _DataFlow:
             if node >= 0:
                 if node not in known:
                     known[node] = self.facts(node, graph.parts[point])
-                    self.used_in[node] = {i: use for i, use in enumerate(known[node].uses)}
+                    self.used_in[node] = known[node].uses
                 facts[point] = known[node]
         order = graph.order()
         numbers: dict[Definition, int] = {}
@@ -233,7 +234,7 @@ class _DataFlow:
             if facts[point] is not None:
                 for definition in (*facts[point].definitions, *facts[point].early):
                     numbers.setdefault(definition, len(numbers))
-        if not numbers:
+        if not numbers and graph.owner not in self.late:
             return []
         definitions = list(numbers)
         of_variable: dict[int, int] = {}
@@ -310,17 +311,23 @@ class _DataFlow:
         """Hand the captured definitions to the bodies that are made in this one."""
         for point in order:
             for body in made.get(graph.nodes[point], ()):
-                wanted = [v for v in self.captured[body] if v in of_variable]
-                if not wanted:
-                    continue
-                bits = reaching[point]
-                if self.language.late_capture:
-                    for later in self._after(graph, point):
-                        for definition in facts[later].definitions if facts[later] is not None else ():
-                            bits |= 1 << numbers[definition]
-                received = incoming.setdefault(body, [])
-                for variable in sorted(wanted):
-                    received.extend(_chosen(bits & of_variable[variable], definitions))
+                wanted = 0
+                for variable in self.captured[body]:
+                    wanted |= of_variable.get(variable, 0)
+                now = reaching[point] & wanted
+                later = 0
+                if wanted and self.language.late_capture:
+                    for other in self._after(graph, point):
+                        for definition in facts[other].definitions if facts[other] is not None else ():
+                            later |= 1 << numbers[definition]
+                    later &= wanted & ~now
+                now_made, later_made = list(_chosen(now, definitions)), list(_chosen(later, definitions))
+                later_made += [d for d in self.late.get(graph.owner, ()) if d.variable in self.captured[body]]
+                if self.tree.types[body] in self.language.classes:
+                    self.late.setdefault(body, []).extend(later_made)
+                else:
+                    now_made += later_made
+                incoming.setdefault(body, []).extend(now_made)
 
     def _after(self, graph: FlowGraph, point: int) -> set[int]:
         """The point and all points that can follow it."""

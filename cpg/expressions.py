@@ -15,6 +15,7 @@ from cpg.languages.base import Language
 from cpg.parse import SyntaxTree
 
 Steps = Generator
+"""Yields the steps that it calls, returns a frontier (or a tuple that holds frontiers)."""
 
 
 class ExpressionFlow:

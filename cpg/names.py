@@ -19,11 +19,11 @@ Cost: linear in the tree, times the nesting depth of scopes that declare somethi
 
 from __future__ import annotations
 
-import bisect
 from typing import NamedTuple
 
 from cpg.languages.base import Binding, Class, Comprehension, Function, Language
 from cpg.parse import SyntaxTree
+from cpg.scopes import Scope, Scopes
 
 USE, DEFINE, DELETE, THROW = range(4)
 PATH_LIMIT = 4
@@ -32,33 +32,6 @@ RECEIVER = "this"
 # How a name is treated where it stands.
 READ, WRITE, DECLARE, RESERVE, REMOVE, IMPORT, PATTERN = range(7)
 _MODES = {"define": WRITE, "delete": REMOVE, "import": IMPORT, "pattern": PATTERN}
-
-
-class Scope:
-    """One scope: `kind` is module, function, class, block or comprehension."""
-
-    __slots__ = ("direct_class", "kind", "leave", "names", "node", "number", "owner", "parent", "receiver", "redirects")
-
-    def __init__(self, kind: str, parent: Scope | None, owner: int, node: int, number: int) -> None:
-        self.kind = kind
-        self.parent = parent
-        self.number = number
-        """Scopes are numbered in preorder; those inside this one are `number` .. `leave - 1`."""
-        self.leave = number + 1
-        self.direct_class: Scope | None = None
-        """The class scope around it with no function between."""
-        if kind == "class":
-            self.direct_class = self
-        elif kind == "block" and parent is not None:
-            self.direct_class = parent.direct_class
-        self.receiver: Scope = self if kind == "class" or parent is None else parent.receiver
-        """The class, or the file, whose fields a name without declaration belongs to."""
-        self.owner = owner
-        """The node whose body (own ENTRY and EXIT) the scope belongs to."""
-        self.node = node
-        self.names: dict[str, int] = {}
-        """Name -> number of events before its declaration."""
-        self.redirects: dict[str, str] = {}
 
 
 class Event(NamedTuple):
@@ -101,16 +74,11 @@ class Names:
         self._stack: list[tuple] = []
         self._scope_of: dict[int, Scope] = {}
         self._visited: set[int] = set()
-        self._scopes: list[Scope] = []
-        self._module = self._scope("module", None, 0, 0)
+        self._scopes = Scopes(language.hoisted)
+        self._module = self._scopes.add("module", None, 0, 0)
         self._walk()
-        self._declaring = self._declarations()
+        self._scopes.close()
         self.variables = [self._resolve(position, event) for position, event in enumerate(self.events)]
-
-    def _scope(self, kind: str, parent: Scope | None, owner: int, node: int) -> Scope:
-        scope = Scope(kind, parent, owner, node, len(self._scopes))
-        self._scopes.append(scope)
-        return scope
 
     # ------------------------------------------------------------------------------------------ the walk
     def _walk(self) -> None:
@@ -195,12 +163,12 @@ class Names:
         return [child for child in children if child not in drop]
 
     def _block(self, node: int, mode: int, scope: Scope) -> None:
-        inner = self._scope("block", scope, scope.owner, node)
+        inner = self._scopes.add("block", scope, scope.owner, node)
         self._push(self._without_ignored(node, self.tree.children[node]), READ, inner)
 
     def _binding(self, node: int, mode: int, scope: Scope) -> None:
         if self.tree.types[node] in self.language.scopes:
-            scope = self._scope("block", scope, scope.owner, node)
+            scope = self._scopes.add("block", scope, scope.owner, node)
         rule: Binding = self.language.bindings[self.tree.types[node]]
         targets = self.tree.parts(node, rule.target)
         values = self.tree.parts(node, rule.value)
@@ -231,7 +199,7 @@ class Names:
     def _function(self, node: int, mode: int, scope: Scope) -> None:
         rule: Function = self.language.functions[self.tree.types[node]]
         parameters = self.tree.parts(node, rule.parameters)
-        inner = self._scope("function", scope, node, node)
+        inner = self._scopes.add("function", scope, node, node)
         stack = self._stack
         stack.append((self._close_hole, node, mode, inner))
         self._push(self.tree.parts(node, rule.body), READ, inner)
@@ -260,7 +228,7 @@ class Names:
         bound = self.tree.parts(node, rule.binds)
         rest = [child for child in self.tree.children[node] if child not in body and child not in bound]
         if body:
-            inner = self._scope("class", scope, node, node)
+            inner = self._scopes.add("class", scope, node, node)
             self._stack.append((self._close_hole, node, mode, inner))
             self._push(body, READ, inner)
             self._stack.append((self._open_hole, node, mode, inner))
@@ -276,7 +244,7 @@ class Names:
     def _comprehension(self, node: int, mode: int, scope: Scope) -> None:
         rule = self.language.expressions[self.tree.types[node]]
         assert isinstance(rule, Comprehension)
-        inner = self._scope("comprehension", scope, scope.owner, node)
+        inner = self._scopes.add("comprehension", scope, scope.owner, node)
         body = self.tree.parts(node, rule.body)
         clauses = [child for child in self.tree.children[node] if child not in body]
         if clauses:
@@ -373,7 +341,7 @@ class Names:
     def _resolve(self, position: int, event: Event) -> int:
         if event.scope is None:
             return -1
-        scope, root, suffix = self._lookup(event.scope, event.root, position), event.root, event.suffix
+        scope, root, suffix = self._scopes.find(event.scope, event.root, position), event.root, event.suffix
         if scope is None:
             if self.language.implicit_receiver:
                 scope = event.scope.receiver
@@ -384,50 +352,6 @@ class Names:
         elif scope.kind == "class" and self.language.implicit_receiver:
             root, suffix = RECEIVER, ("." + root, *suffix)
         return self._number(scope, root, suffix)
-
-    def _declarations(self) -> dict[str, tuple[list[int], list[Scope], list[int]]]:
-        """Name -> numbers of the scopes that declare or redirect it, the scopes, and for each the position in
-        the list of the next one around it (-1: none), so that a look-up skips what declares nothing."""
-        scopes = self._scopes
-        for scope in reversed(scopes):
-            if scope.parent is not None:
-                scope.parent.leave = max(scope.parent.leave, scope.leave)
-        table: dict[str, tuple[list[int], list[Scope], list[int]]] = {}
-        for scope in scopes:
-            for name in dict.fromkeys((*scope.names, *scope.redirects)):
-                numbers, found, around = table.setdefault(name, ([], [], []))
-                outer = len(found) - 1
-                while outer >= 0 and found[outer].leave <= scope.number:
-                    outer = around[outer]
-                numbers.append(scope.number)
-                found.append(scope)
-                around.append(outer)
-        return table
-
-    def _lookup(self, scope: Scope, name: str, position: int) -> Scope | None:
-        """The innermost scope around `scope` that declares `name`; None if none does."""
-        entry = self._declaring.get(name)
-        if entry is None:
-            return None
-        hoisted = self.language.hoisted
-        numbers, scopes, around = entry
-        place = bisect.bisect_right(numbers, scope.number) - 1
-        while place >= 0:
-            candidate = scopes[place]
-            if scope.number < candidate.leave:
-                redirect = candidate.redirects.get(name)
-                if redirect == "global":
-                    return self._module
-                if redirect is None:
-                    if candidate.kind == "class":
-                        # A hoisted language hides the names of a class body from the functions in it.
-                        visible = not hoisted or scope.direct_class is candidate
-                    else:
-                        visible = hoisted or candidate.names[name] <= position
-                    if visible:
-                        return candidate
-            place = around[place]
-        return None
 
     def _number(self, scope: Scope, root: str, suffix: tuple[str, ...]) -> int:
         key = (scope, root, suffix)

@@ -193,8 +193,16 @@ def _columns(text: bytes, root_type: str, holder: Any, offset: int, language: La
     length = len(text)
     omitted, comments, token_types = language.omitted, language.comments, language.tokens
 
-    types.append(root_type), fields.append(None), parents.append(-1)
-    starts.append(0), ends.append(length), last.append(0), children.append([])
+    def append(kind: str, in_field: str | None, under: int, start: int, end: int) -> None:
+        types.append(kind)
+        fields.append(in_field)
+        parents.append(under)
+        starts.append(start)
+        ends.append(end)
+        last.append(len(types))
+        children.append([])
+
+    append(root_type, None, -1, 0, length)
     if holder.type == "ERROR":
         tree.broken.add(0)
         tree.diagnostics.append(_error(tree, 0, length))
@@ -210,8 +218,7 @@ def _columns(text: bytes, root_type: str, holder: Any, offset: int, language: La
             start, end = node.start_byte - offset, node.end_byte - offset
             start = 0 if start < 0 else min(start, length)
             end = start if end < start else min(end, length)
-            types.append(kind), fields.append(cursor.field_name), parents.append(parent)
-            starts.append(start), ends.append(end), last.append(index + 1), children.append([])
+            append(kind, cursor.field_name, parent, start, end)
             if kind not in comments:
                 children[parent].append(index)
             if broken:
@@ -220,7 +227,9 @@ def _columns(text: bytes, root_type: str, holder: Any, offset: int, language: La
                 parent, keeps_tokens = index, kind in token_types
                 continue
         elif keeps_tokens and kind not in omitted:
-            tree.tokens.setdefault(parent, []).append(kind)
+            tokens = tree.tokens.setdefault(parent, [])
+            if " " not in kind or tokens[-1:] != [kind]:  # `not in` is two tokens of that one type
+                tokens.append(kind)
         if broken and not node.is_named and node.is_missing:
             place = max(0, min(node.start_byte - offset, length))
             tree.diagnostics.append(Diagnostic("missing", f"missing {kind!r}", place, place))

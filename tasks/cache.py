@@ -1,7 +1,7 @@
 """Mined data sets on disk: one file each, written whole or not at all, and not trusted unless its hash agrees.
 
-The first line is a JSON object with the schema, the key that the data was made under, the hash of the rest and the
-description; every further line is an example with its split.
+The first line is a JSON object with the schema, the key that the data was made under, the description and the
+hash of it and the rest; every further line is an example with its split.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def write_cached(path: Path, key: str, dataset: DatasetSplits) -> None:
                                "language": example.language, "metadata": example.metadata}) + "\n"
                    for split, examples in dataset.items() for example in examples)
     description = {name: value for name, value in dataset.description.items() if name != "counts"}
-    header = {"schema": SCHEMA, "key": key, "sha256": _hash(rows), "description": description}
+    header = {"schema": SCHEMA, "key": key, "sha256": _hash(description, rows), "description": description}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,11 +52,12 @@ def read_cached(path: Path, key: str, name: str) -> DatasetSplits | None:
     try:
         header_line, _, rows = path.read_bytes().decode("utf-8").partition("\n")
         header = json.loads(header_line)
-        expected = {"schema": SCHEMA, "key": key, "sha256": _hash(rows)}
-        if not isinstance(header, dict) or any(header.get(field) != value for field, value in expected.items()):
+        description = header["description"]
+        expected = {"schema": SCHEMA, "key": key, "sha256": _hash(description, rows)}
+        if any(header.get(field) != value for field, value in expected.items()):
             raise ValueError("its hash or key differs")
-        return _dataset(rows, header["description"], name)
-    except (ValueError, KeyError, OSError) as error:
+        return _dataset(rows, description, name)
+    except (ValueError, KeyError, TypeError, OSError) as error:
         LOG.warning("cached data %s is damaged (%s); it is mined again", path, error)
         return None
 
@@ -69,5 +70,5 @@ def _dataset(rows: str, description: dict[str, Any], name: str) -> DatasetSplits
     return DatasetSplits.of(splits, name, description)
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+def _hash(description: dict[str, Any], rows: str) -> str:
+    return hashlib.sha256((json.dumps(description, sort_keys=True) + "\n" + rows).encode("utf-8")).hexdigest()

@@ -91,13 +91,17 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _parse(line: bytes, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line.decode("utf-8-sig"))
+        row = json.loads(line.rstrip(b"\r\n").decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataFormatError(f"{where}: not UTF-8 (byte 0x{line[error.start]:02x} at column {error.start + 1}); expected "
                               f"UTF-8 text: convert the file, for instance with iconv -t UTF-8") from error
     except json.JSONDecodeError as error:
-        raise DataFormatError(f"{where}: not JSON ({error.msg} at column {error.colno}), found "
-                              f"{_shown(line.decode('utf-8-sig'))}; expected one JSON object a line: repair the line") from error
+        found = _shown(line.decode("utf-8-sig"))
+        raise DataFormatError(f"{where}: not JSON ({error.msg} at column {error.colno}), found {found}; expected one JSON "
+                              f"object a line: repair the line") from error
+    except RecursionError as error:
+        raise DataFormatError(f"{where}: JSON nested too deeply to read; expected one flat JSON object a line: repair the "
+                              f"line") from error
     if not isinstance(row, dict):
         raise DataFormatError(f"{where}: found {_kind(row)}; expected a JSON object with 'source' and 'target'")
     return row

@@ -57,10 +57,13 @@ class FocalFinder:
         self.index = index
         self.facts = facts
         self.test = test
-        self.local_imports = _local_imports(test, facts)
+        self.nodes = list(ast.walk(test.node))
+        self.setup_nodes = [node for setup in test.setups for node in ast.walk(setup)]
+        self.local_imports = _local_imports(self.nodes, facts)
         self.subject = facts.path.stem.removeprefix("test_").strip("_")
         self.classes = self._variable_classes()
-        self.history = sorted(_events(test), key=lambda event: event[0])
+        self.history = sorted(_events(self.setup_nodes, self.nodes), key=lambda event: event[0])
+        self._called: dict[int, tuple[list[Definition], list[Definition]]] = {}
 
     def find(self, assertion: Assertion) -> Focal | None:
         """The best candidate, None where no call leads into the library."""
@@ -81,15 +84,25 @@ class FocalFinder:
 
     def _calls(self, expressions: list[ast.expr], heuristic: str = "call_in_assertion") -> list[tuple[Definition, str]]:
         """Library functions called in `expressions`, outer before inner; those found by a method's name alone last."""
-        sure, unsure = [], []
+        sure: list[Definition] = []
+        unsure: list[Definition] = []
         for expression in expressions:
-            for node in ast.walk(expression):
-                if not isinstance(node, ast.Call):
-                    continue
+            if id(expression) not in self._called:
+                self._called[id(expression)] = self._calls_of(expression)
+            sure += self._called[id(expression)][0]
+            unsure += self._called[id(expression)][1]
+        return [(definition, heuristic) for definition in sure] + [(definition, "method_by_name") for definition in unsure]
+
+    def _calls_of(self, expression: ast.expr) -> tuple[list[Definition], list[Definition]]:
+        """Functions called in `expression`: those that resolve, and those known by a method's name alone."""
+        sure: list[Definition] = []
+        unsure: list[Definition] = []
+        for node in ast.walk(expression):
+            if isinstance(node, ast.Call):
                 found = list(self._library_function(node.func))
-                sure += [(definition, heuristic) for definition in found]
-                unsure += [] if found else [(definition, "method_by_name") for definition in self._by_name(node.func)]
-        return sure + unsure
+                sure += found
+                unsure += [] if found else self._by_name(node.func)
+        return sure, unsure
 
     def _library_function(self, expression: ast.expr) -> Iterator[Definition]:
         definition = self._resolve(expression)
@@ -152,18 +165,15 @@ class FocalFinder:
         seen: dict[str, set[str]] = {}
         classes: dict[str, Definition] = {}
         self.classes = {}
-        for function in (*self.test.setups, self.test.node):
-            for node in ast.walk(function):
-                if not isinstance(node, ast.Assign):
-                    continue
-                value = self._resolve(node.value.func) if isinstance(node.value, ast.Call) else None
-                for target in node.targets:
-                    key = _variable(target)
-                    if key:
-                        known = value is not None and value.kind == "class"
-                        seen.setdefault(key, set()).add(value.full_name if known else "?")
-                        if known:
-                            classes[key] = value
+        for node in [*self.setup_nodes, *self.nodes]:
+            if not isinstance(node, ast.Assign):
+                continue
+            value = self._resolve(node.value.func) if isinstance(node.value, ast.Call) else None
+            known = value is not None and value.kind == "class"
+            for key in filter(None, map(_variable, node.targets)):
+                seen.setdefault(key, set()).add(value.full_name if known else "?")
+                if known:
+                    classes[key] = value
         return {key: classes[key] for key, names in seen.items() if len(names) == 1 and "?" not in names}
 
 
@@ -175,24 +185,26 @@ def _is_property(definition: Definition) -> bool:
 Event = tuple[int, frozenset[str], list[ast.expr], bool]
 
 
-def _events(test: TestFunction) -> Iterator[Event]:
-    """(line, variables, expressions, whether the variables get a value) of what happens in a test and its set-up.
+def _events(setup_nodes: list[ast.AST], nodes: list[ast.AST]) -> Iterator[Event]:
+    """(line, variables, expressions, whether the variables get a value) of what happens in a set-up and its test.
 
     The set-up counts as line 0, before the whole test.
     """
-    for function in (*test.setups, test.node):
-        for node in ast.walk(function):
-            line = node.lineno if function is test.node and hasattr(node, "lineno") else 0
-            if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                yield line, _stored(targets), [node.value], True
-            elif isinstance(node, (ast.For, ast.comprehension)):
-                yield getattr(node, "lineno", node.iter.lineno if line else 0), _stored([node.target]), [node.iter], True
-            elif isinstance(node, ast.withitem) and node.optional_vars is not None:
-                place = node.context_expr.lineno if function is test.node else 0
-                yield place, _stored([node.optional_vars]), [node.context_expr], True
-            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-                yield line, frozenset(_variables([node.value])), [node.value], False
+    for node in setup_nodes:
+        yield from ((0, *event) for event in _what_happens(node))
+    for node in nodes:
+        yield from ((event[1][0].lineno, *event) for event in _what_happens(node))
+
+
+def _what_happens(node: ast.AST) -> Iterator[tuple[frozenset[str], list[ast.expr], bool]]:
+    if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
+        yield _stored(node.targets if isinstance(node, ast.Assign) else [node.target]), [node.value], True
+    elif isinstance(node, (ast.For, ast.comprehension)):
+        yield _stored([node.target]), [node.iter], True
+    elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+        yield _stored([node.optional_vars]), [node.context_expr], True
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield frozenset(_variables([node.value])), [node.value], False
 
 
 def _stored(targets: list[ast.expr]) -> frozenset[str]:
@@ -224,10 +236,10 @@ def _variables(expressions: list[ast.expr]) -> list[str]:
     return [name for name in dict.fromkeys(found) if name not in ("", "self", "cls")]
 
 
-def _local_imports(test: TestFunction, facts: ModuleFacts) -> dict[str, tuple[str, str]]:
+def _local_imports(nodes: list[ast.AST], facts: ModuleFacts) -> dict[str, tuple[str, str]]:
     """Imports within a test; they hide those of the file."""
     found: dict[str, tuple[str, str]] = {}
-    for node in ast.walk(test.node):
+    for node in nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             found.update(imported_names(node, facts)[0])
     return found

@@ -81,13 +81,18 @@ class PackageIndex:
         self.name = name
         self.folder = folder or package_folder(name)
         self._modules: dict[str, ModuleFacts | None] = {}
-        self._resolved: dict[tuple[str, str], Definition | None] = {}
+        self._resolved: dict[str, dict[str, Definition | None]] = {}
 
     def module(self, name: str) -> ModuleFacts | None:
         """The file of a dotted name; None where there is none or it cannot be parsed."""
         if name not in self._modules:
             self._modules[name] = self._read(name)
         return self._modules[name]
+
+    def forget(self, name: str) -> None:
+        """Lets go of a module that is done with, so that memory does not grow with the number of test files."""
+        self._modules.pop(name, None)
+        self._resolved.pop(name, None)
 
     def files(self, tests: bool) -> list[Path]:
         """The package's Python files in order: those in a `tests` folder that are named `test_*`, or those outside."""
@@ -106,9 +111,10 @@ class PackageIndex:
         """What the global `name` of `module` stands for; `seen` holds the names on the way, which end a circle."""
         if seen:
             return self._look_up(module, name, seen)
-        if (module, name) not in self._resolved:
-            self._resolved[module, name] = self._look_up(module, name, seen)
-        return self._resolved[module, name]
+        known = self._resolved.setdefault(module, {})
+        if name not in known:
+            known[name] = self._look_up(module, name, seen)
+        return known[name]
 
     def _look_up(self, module: str, name: str, seen: frozenset[tuple[str, str]]) -> Definition | None:
         facts = self.module(module)

@@ -83,7 +83,7 @@ class FunctionText:
         if not all(whole_lines(statement, self.lines) for statement in cut):
             raise CannotCut("shares_line")
         leaving = {id(statement) for statement in gone}
-        if any(id(block[0]) not in inner and all(id(statement) in leaving for statement in block) for block in self.blocks):
+        if any(id(block[0]) not in inner and leaving.issuperset(map(id, block)) for block in self.blocks):
             raise CannotCut("empty_block")
         skipped = {number - self.first for statement in cut
                    for number in range(statement.lineno, statement.end_lineno + 1)}
@@ -117,6 +117,8 @@ def one_line(statement: ast.stmt, lines: list[str]) -> str:
     text = lines[statement.lineno - 1:statement.end_lineno]
     text[-1] = text[-1].encode()[:statement.end_col_offset].decode()
     text[0] = text[0].encode()[statement.col_offset:].decode()
+    if len(text) == 1:
+        return text[0]
     comments, inside_strings = _comments_and_strings(text)
     if inside_strings:
         raise CannotCut("multiline_string")

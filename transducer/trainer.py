@@ -25,6 +25,10 @@ from .progress import progress_bar
 from .tensors import IGNORED_LABEL, Collator, PreparedExample
 
 
+GRADIENT_FLOOR = 1e-7
+"""Share of a step's largest gradient below which one is float32 rounding: what no gradient can reach shows below 1e-8."""
+
+
 class Examples(Dataset):
     """A list of prepared examples."""
 
@@ -89,7 +93,7 @@ class AdapterTrainer(CheckpointHooks, Trainer):
         super().__init__(*arguments, **named)
         self.model_accepts_loss_kwargs = False
         self.step_seconds: list[float] = []
-        self._received: set[str] = set()
+        self._received: dict[str, torch.Tensor] = {}
 
     def _get_train_sampler(self, train_dataset=None):
         return LengthBuckets(self.train_dataset.examples, self.args.per_device_train_batch_size, self.args.seed)
@@ -98,18 +102,23 @@ class AdapterTrainer(CheckpointHooks, Trainer):
         begin = time.perf_counter()
         loss = super().training_step(model, inputs, num_items_in_batch)
         self.step_seconds.append(time.perf_counter() - begin)
-        self._received.update(name for name, parameter in self.accelerator.unwrap_model(model).trainable().items()
-                              if name not in self._received and parameter.grad is not None and parameter.grad.any())
+        self._note_gradients(self.accelerator.unwrap_model(model).trainable())
         if not math.isfinite(float(loss)):
             raise TrainingError(f"the loss is {float(loss)} at step {self.state.global_step + 1}; the learning rate "
                                 f"{self.args.learning_rate} is likely too high: lower --learning-rate")
         return loss
 
+    def _note_gradients(self, trainable: dict[str, torch.nn.Parameter]) -> None:
+        """Marks every number that a gradient above rounding has reached."""
+        sizes = {name: parameter.grad.abs() for name, parameter in trainable.items() if parameter.grad is not None}
+        floor = GRADIENT_FLOOR * max((float(size.max()) for size in sizes.values()), default=0.0)
+        for name, size in sizes.items():
+            self._received[name] = self._received.get(name, False) | (size > floor)
+
     @property
     def parameters_with_gradient(self) -> int:
-        """Parameters in tensors that got a gradient other than zero in some step of this call."""
-        trainable = self.accelerator.unwrap_model(self.model).trainable()
-        return sum(trainable[name].numel() for name in self._received)
+        """Trainable numbers that some step of this call gave a gradient above rounding."""
+        return sum(int(reached.sum()) for reached in self._received.values())
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval"):
         """Loss in nats per target token over the validation examples, summed over all processes."""

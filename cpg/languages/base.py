@@ -208,10 +208,8 @@ class Function:
 
 @dataclass(frozen=True)
 class Class:
-    """Its body's executable statements form a body of their own.
-
-    `binds` as in `Function`. `initialises`: the statements of the body run when the class statement runs
-    and nested functions are made there; otherwise they are field initialisers.
+    """The executable statements of its body (a Python class body, Java field initialisers) form a body of
+    their own. `binds` as in `Function`.
     """
 
     body: Part = "body"
@@ -297,6 +295,8 @@ class Language:
     """Texts of conditions that make a loop endless."""
     throwing: dict[str, frozenset[str] | None] = field(default_factory=dict)
     """Node type -> operators with which it can throw; None: it always can."""
+    swallowing: frozenset[str] = frozenset()
+    """Names of context managers after which control goes on although their body threw."""
     catches_everything: frozenset[str] = frozenset()
     """Filter names after which nothing propagates further."""
 

@@ -54,7 +54,12 @@ JAVA = Language(
     wrappers=(
         Wrapper(),
         Wrapper("class A {", "\n}", ("class_declaration", "class_body"), closing=0),
-        Wrapper("class A { void a() {", "\n}}", ("class_declaration", "class_body", "method_declaration", "block"), closing=1),
+        Wrapper(
+            "class A { A() {",
+            "\n}}",
+            ("class_declaration", "class_body", "constructor_declaration", "constructor_body"),
+            closing=1,
+        ),
         Wrapper(
             "class A { void a() { switch (a) {",
             "\n}}}",

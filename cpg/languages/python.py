@@ -208,6 +208,7 @@ PYTHON = Language(
         "with_item": None,
         "yield": None,
     },
+    swallowing=frozenset({"suppress", "raises", "assertRaises", "assertRaisesRegex"}),
     catches_everything=frozenset({"BaseException"}),
     identifiers=frozenset({"identifier"}),
     bindings={

@@ -116,4 +116,4 @@ def test_deep_nesting_neither_recurses_nor_explodes(language: str, size: int, ma
     graph = extract(make(size), language)
     assert time.process_time() - started < 10  # linear work needs about one second; quadratic work minutes
     graph.check()
-    assert len(graph.nodes) > 1
+    assert len(graph.nodes) > size or graph.diagnostics

@@ -18,12 +18,13 @@ GOOD = {"source": PYTHON, "target": "assert add(1, 1) == 2", "language": "python
 
 
 def folder(path: Path, **splits: object) -> Path:
-    """A data folder; a split given as bytes is written as it is, one given as rows as JSON lines."""
+    """A data folder; a split given as bytes is written as it is, one given as rows as JSON lines, None not at all."""
     for split in ("train", "valid", "test"):
         content = splits.get(split, [GOOD])
+        if content is None:
+            continue
         data = content if isinstance(content, bytes) else "".join(json.dumps(row) + "\n" for row in content).encode()
-        if content is not None:
-            (path / f"{split}.jsonl").write_bytes(data)
+        (path / f"{split}.jsonl").write_bytes(data)
     return path
 
 
@@ -71,6 +72,7 @@ def without(field: str) -> dict:
     (b"\n \n", "the train split is empty"),
     (b'{"source": \n', r"train.jsonl:1: not JSON \(Expecting value at column 12\), found '{\"source\":'"),
     (b"[1, 2]\n", r"train.jsonl:1: found a list \('\[1, 2\]'\); expected a JSON object"),
+    (b"[" * 100_000, "train.jsonl:1: JSON nested too deeply"),
     ([GOOD, without("target")], "train.jsonl:2: field 'target' is missing; found 'source', 'language'"),
     ([without("source")], "train.jsonl:1: field 'source' is missing"),
     ([{**GOOD, "target": 7}], r"train.jsonl:1: field 'target' is a number \('7'\); expected a text"),

@@ -43,6 +43,7 @@ class Trained:
     base_before: dict[str, torch.Tensor]
     base_after: dict[str, torch.Tensor]
     frozen_while_training: bool
+    with_gradient: int
     folder: Path
 
 
@@ -66,13 +67,17 @@ def trained(request: pytest.FixtureRequest, model_folder: Path, tmp_path_factory
     training = model.train()
     frozen = not any(module.training for module in training.backbone.model.modules()
                      if isinstance(module, torch.nn.Dropout) and "lora_dropout" not in owners(model, module))
+    with_gradient = 0
     if method != "none":
         settings = TrainSettings(epochs=1, batch_size=8)
-        fit(model, tiny.prepared(model.backbone, tiny.examples(40)), tiny.prepared(model.backbone, tiny.examples(8, 48)),
-            settings, 0, folder / "checkpoints", lambda entry: None, progress=False)
+        trainer = fit(model, tiny.prepared(model.backbone, tiny.examples(40)),
+                      tiny.prepared(model.backbone, tiny.examples(8, 48)), settings, 0, folder / "checkpoints",
+                      lambda entry: None, progress=False)
+        assert trainer.state.global_step == 5
+        with_gradient = trainer.parameters_with_gradient
     model.eval()
     model.save(folder / "saved")
-    return Trained(method, model, model.backbone, before, base_tensors(model), frozen, folder / "saved")
+    return Trained(method, model, model.backbone, before, base_tensors(model), frozen, with_gradient, folder / "saved")
 
 
 def owners(model: AdaptedModel, wanted: torch.nn.Module) -> str:
@@ -145,10 +150,18 @@ def test_gradient_reaches_every_trained_parameter_within_three_steps(trained: Tr
         assert all(largest[name].max() < 1e-12 for name in DEAD_IN_PUBLISHED)
     else:
         assert touched == parameters.keys()
-        # Not a single number of a trained tensor is dead weight.
-        idle = {name: int((gradient <= 1e-14).sum()) for name, gradient in largest.items() if (gradient <= 1e-14).any()}
-        assert idle == {}
+        idle = sum(int((gradient <= 1e-14).sum()) for gradient in largest.values())
+        # Not a single number is dead weight, but for peft's prefixes (docstring of PrefixTuning).
+        assert idle == (model.trainable_count() // 2 if trained.method == "prefix" else 0)
     assert all(parameter.grad is None for name, parameter in model.named_parameters() if name not in parameters)
+
+
+def test_the_trainer_counts_what_gradient_has_reached(trained: Trained) -> None:
+    """In float32, where the dead part of `published` has gradients too, of rounding alone."""
+    parameters = trained.model.trainable()
+    dead = {"prefix": trained.model.trainable_count() // 2,
+            "published": sum(parameters[name].numel() for name in DEAD_IN_PUBLISHED if name in parameters)}
+    assert trained.with_gradient == trained.model.trainable_count() - dead.get(trained.method, 0)
 
 
 # What is saved

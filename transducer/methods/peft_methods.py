@@ -10,6 +10,7 @@ from pathlib import Path
 
 from peft import LoraConfig, PeftConfig, PrefixTuningConfig, PromptTuningConfig, TaskType, get_peft_model, set_peft_model_state_dict
 from peft.utils import get_peft_model_state_dict
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from checkpoints.errors import ArtefactContentError, MissingArtefactError
@@ -46,12 +47,17 @@ class PeftMethod(DirectModel):
         path = Path(folder) / "adapter_model.safetensors"
         if not path.exists():
             raise MissingArtefactError(f"no {path.name} in {folder}; expected a peft folder saved by method {self.method!r}")
-        tensors = load_file(path)
-        expected = get_peft_model_state_dict(self.language_model)
-        if tensors.keys() != expected.keys():
-            odd = sorted(tensors.keys() ^ expected.keys())[:3]
-            raise ArtefactContentError(f"{path} does not fit method {self.method!r}: missing or surplus tensors {odd}; "
-                                       "load it with the settings it was saved with")
+        try:
+            tensors = load_file(path)
+        except SafetensorError as error:
+            raise ArtefactContentError(f"{path} is truncated or no safetensors file ({error}); copy it again from where "
+                                       "it was saved") from error
+        expected = {name: tensor.shape for name, tensor in get_peft_model_state_dict(self.language_model).items()}
+        found = {name: tensor.shape for name, tensor in tensors.items()}
+        if found != expected:
+            odd = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))[:3]
+            raise ArtefactContentError(f"{path} does not fit method {self.method!r}: missing, surplus or misshapen "
+                                       f"tensors {odd}; load it with the settings it was saved with")
         set_peft_model_state_dict(self.language_model, tensors)
 
     def disabled(self):
@@ -69,11 +75,15 @@ class LoRA(PeftMethod):
 
 
 class PrefixTuning(PeftMethod):
-    """Trained keys and values in front of every decoder layer (Li and Liang, 2021)."""
+    """Trained keys and values in front of every decoder layer (Li and Liang, 2021).
+
+    peft deals what it allocates out four tensors a layer and drops the two meant for cross-attention. With an even
+    number of layers `L`, layers `l` and `l + L / 2` get the same prefix and half of the parameters are never read.
+    """
 
     method = "prefix"
     default_learning_rate = 1e-2
-    remark = "peft's prefixes reach only the decoder"
+    remark = "peft's prefixes reach only the decoder; half of the parameters are never read"
 
     def configuration(self):
         return PrefixTuningConfig(task_type=TaskType.SEQ_2_SEQ_LM, num_virtual_tokens=10)

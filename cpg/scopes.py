@@ -1,0 +1,94 @@
+"""Scopes, and which of them a name belongs to.
+
+`Scopes.find` takes one binary search and a step for each scope around that declares the name, so deep nesting of
+scopes that do not costs nothing.
+"""
+
+from __future__ import annotations
+
+import bisect
+
+
+class Scope:
+    """One scope: `kind` is module, function, class, block or comprehension."""
+
+    __slots__ = ("direct_class", "kind", "leave", "names", "node", "number", "owner", "parent", "receiver", "redirects")
+
+    def __init__(self, kind: str, parent: Scope | None, owner: int, node: int, number: int) -> None:
+        self.kind = kind
+        self.parent = parent
+        self.number = number
+        """Scopes are numbered in preorder; those inside this one are `number` .. `leave - 1`."""
+        self.leave = number + 1
+        self.direct_class: Scope | None = None
+        """The class scope around it with no function between."""
+        if kind == "class":
+            self.direct_class = self
+        elif kind == "block" and parent is not None:
+            self.direct_class = parent.direct_class
+        self.receiver: Scope = self if kind == "class" or parent is None else parent.receiver
+        """The class, or the file, whose fields a name without declaration belongs to."""
+        self.owner = owner
+        """The node whose body (own ENTRY and EXIT) the scope belongs to."""
+        self.node = node
+        self.names: dict[str, int] = {}
+        """Name -> number of events before its declaration."""
+        self.redirects: dict[str, str] = {}
+
+
+class Scopes:
+    """All scopes of a text. `hoisted` as in `cpg.languages.base.Language`."""
+
+    def __init__(self, hoisted: bool) -> None:
+        self.hoisted = hoisted
+        self.all: list[Scope] = []
+        self._declaring: dict[str, tuple[list[int], list[Scope], list[int]]] = {}
+
+    def add(self, kind: str, parent: Scope | None, owner: int, node: int) -> Scope:
+        """A new scope; scopes are made in preorder."""
+        scope = Scope(kind, parent, owner, node, len(self.all))
+        self.all.append(scope)
+        return scope
+
+    def close(self) -> None:
+        """To be called when all names are declared, before the first `find`.
+
+        Makes a table: name -> numbers of the scopes that declare or redirect it, the scopes, and for each the
+        position in the list of the next one around it (-1: none).
+        """
+        for scope in reversed(self.all):
+            if scope.parent is not None:
+                scope.parent.leave = max(scope.parent.leave, scope.leave)
+        for scope in self.all:
+            for name in dict.fromkeys((*scope.names, *scope.redirects)):
+                numbers, found, around = self._declaring.setdefault(name, ([], [], []))
+                outer = len(found) - 1
+                while outer >= 0 and found[outer].leave <= scope.number:
+                    outer = around[outer]
+                numbers.append(scope.number)
+                found.append(scope)
+                around.append(outer)
+
+    def find(self, scope: Scope, name: str, position: int) -> Scope | None:
+        """The innermost scope around `scope` in which event `position` sees a declaration of `name`."""
+        entry = self._declaring.get(name)
+        if entry is None:
+            return None
+        numbers, scopes, around = entry
+        place = bisect.bisect_right(numbers, scope.number) - 1
+        while place >= 0:
+            candidate = scopes[place]
+            if scope.number < candidate.leave:
+                redirect = candidate.redirects.get(name)
+                if redirect == "global":
+                    return self.all[0]
+                if redirect is None and self._visible(candidate, scope, name, position):
+                    return candidate
+            place = around[place]
+        return None
+
+    def _visible(self, candidate: Scope, scope: Scope, name: str, position: int) -> bool:
+        if candidate.kind == "class":
+            # A hoisted language hides the names of a class body from the functions in it.
+            return not self.hoisted or scope.direct_class is candidate
+        return self.hoisted or candidate.names[name] <= position
