@@ -53,7 +53,7 @@ def model_card(name: str, model: T5ForConditionalGeneration, recipe: dict, repor
         f"({final['windows'] * WINDOW / 1e6:.1f} million tokens), {final['seconds'] / 60:.0f} minutes on 2 CPU cores that "
         "were shared with other work, bfloat16 autocast, seed " + str(recipe["seed"]) + ".",
         f"- Optimiser: Muon at {recipe['muon_rate']:g} for the matrices of the layers ({recipe['query_rate']:g} for queries), "
-        f"AdamW at {recipe['adam_rate']:g} for embeddings, norms and position biases; linear to zero over the last 60 %.",
+        f"AdamW at {recipe['adam_rate']:g} for embeddings, norms and position biases; linear to zero over the last 40 %.",
         "- Objectives: " + ", ".join(f"{objective} {share:.0%}" for objective, share in zip(OBJECTIVES, OBJECTIVE_SHARES))
         + f"; encoder {ENCODER_LENGTH}, decoder {DECODER_LENGTH} tokens (`checkpoints/objectives.py`).",
         "- Made by `python -m checkpoints.pretrain`; not reproducible bit for bit, since the schedule follows the clock.",

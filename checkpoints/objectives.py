@@ -4,10 +4,14 @@
   a sentinel; the target lists sentinel and span in turn.
 * `statements`: the same with one to three whole statements or lines as spans, which is what completing an assertion
   asks for. A statement ends with a token that holds `;`, `{` or `}` or stands before a line break.
+* `reconstruct`: text infilling in the manner of BART (Lewis et al., 2020): the encoder reads the window with spans of a
+  stretch of it replaced by `<mask>`, the first sentinel stands before the stretch, and the target is the stretch as it
+  was. Most of it can be copied, which is what teaches the decoder to find its place in the input early on; without it,
+  a model of this size spends its first tens of millions of tokens as if there were no encoder.
 * `prefix`: the encoder reads a prefix, the decoder continues it (the prefix language model of CodeT5+), started by
   the first sentinel at the end of the prefix.
 
-All three end in `</s>`. Encoder and decoder lengths are fixed, so that one compiled graph serves every batch.
+All end in `</s>`. Encoder and decoder lengths are fixed, so that one compiled graph serves every batch.
 """
 from __future__ import annotations
 
@@ -15,13 +19,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .tokenizer import EOS, PAD
+from .tokenizer import EOS, MASK, PAD
 
 WINDOW = 288
 ENCODER_LENGTH = 256
 DECODER_LENGTH = 96
-OBJECTIVES = ("spans", "statements", "prefix")
-OBJECTIVE_SHARES = (0.35, 0.40, 0.25)
+OBJECTIVES = ("spans", "statements", "reconstruct", "prefix")
+OBJECTIVE_SHARES = (0.25, 0.30, 0.30, 0.15)
 NOISE_DENSITY = 0.20
 MEAN_SPAN = 4
 LONGEST_STATEMENT = 40
@@ -90,6 +94,21 @@ def replace_spans(window: np.ndarray, spans: list[tuple[int, int]], vocabulary: 
     return np.concatenate(source), np.concatenate(target)
 
 
+def reconstruction(window: np.ndarray, vocabulary: Vocabulary, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(encoder tokens, decoder target): a stretch of up to 94 tokens, told from its masked form in its surroundings."""
+    length = min(DECODER_LENGTH - 2, len(window) // 2)
+    room = ENCODER_LENGTH - 2
+    window = window[:room]
+    start = int(random.integers(0, len(window) - length + 1))
+    stretch, masked, position = window[start:start + length], [], 0
+    for first, last in random_spans(length, random):
+        masked += [stretch[position:first], [MASK]]
+        position = last
+    mark = vocabulary.sentinels[0]
+    source = np.concatenate([window[:start], [mark], *masked, stretch[position:], window[start + length:]])
+    return source, np.append(mark, stretch)
+
+
 def make_example(window: np.ndarray, objective: str, vocabulary: Vocabulary,
                  random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Encoder input [256] padded with `<pad>` and labels [96] padded with -100 from a window of up to 288 tokens."""
@@ -97,6 +116,8 @@ def make_example(window: np.ndarray, objective: str, vocabulary: Vocabulary,
         cut = int(random.integers(32, len(window) - 16))
         source = np.append(window[:cut], vocabulary.sentinels[0])
         target = np.append(vocabulary.sentinels[0], window[cut:])
+    elif objective == "reconstruct":
+        source, target = reconstruction(window, vocabulary, random)
     else:
         spans = statement_spans(window, vocabulary, random) if objective == "statements" else []
         source, target = replace_spans(window, spans or random_spans(len(window), random), vocabulary)

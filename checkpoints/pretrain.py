@@ -9,7 +9,7 @@ all. The second writes the folder that `transformers` loads, with its model card
 
 Recipe: T5 with ReLU feed-forward and tied embeddings; Muon (Jordan et al., 2024) for the matrices of the layers and
 AdamW for embeddings, norms and position biases; 32 windows a step; warm-up over the first 2 % of the time, constant,
-then linear to zero over the last 60 %; bfloat16 autocast; loss in nats per target token.
+then linear to zero over the last 40 %; bfloat16 autocast; loss in nats per target token.
 """
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .streams import Streams, prepare
 from .tokenizer import EOS, PAD
 
 WARMUP_SHARE = 0.02
-DECAY_SHARE = 0.6
+DECAY_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Recipe:
     decoder_layers: int = 4
     batch: int = 32
     muon_rate: float = 6e-3
-    query_rate: float = 7.5e-4
+    query_rate: float = 1.5e-3
     adam_rate: float = 1e-2
     weight_decay: float = 0.02
     seed: int = 0

@@ -24,16 +24,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .python_index import Definition, ModuleFacts, PackageIndex, imported_names
-from .python_tests import Assertion, TestFunction
+from .python_tests import Assertion, TestFunction, assertion_kind
 
 STEPS_BACK = 3
 
 COMPARISONS = frozenset({"edges_equal", "nodes_equal", "graphs_equal"})
 """Functions of networkx that tests compare by; what they are given is what is tested."""
 
-INPUT_MAKERS = ("networkx.generators", "networkx.convert", "networkx.relabel", "numpy._core.numeric",
-                "numpy._core.function_base", "numpy.lib._twodim_base_impl")
-"""Modules whose functions mostly make the input of tests; they are focal where the test is about them, by its name."""
+INCIDENTAL = ("networkx.generators", "networkx.convert", "networkx.relabel", "numpy._core.numeric",
+                "numpy._core.function_base", "numpy.lib._twodim_base_impl", "numpy._core.fromnumeric.all",
+                "numpy._core.fromnumeric.any")
+"""Beginnings of the full names of functions that mostly make the input of tests or sum up their outcome; they are focal
+where the test is about them, by its name."""
 
 NOT_BY_NAME = frozenset(name for kind in (str, bytes, list, dict, set, tuple, int, float, complex) for name in dir(kind)) | {
     "tolist", "item", "view", "fill", "flatten", "tobytes", "tofile", "byteswap", "setfield", "getfield", "setflags",
@@ -76,7 +78,7 @@ class FocalFinder:
         for definition, heuristic in candidates:
             if self._is_subject(definition):
                 return Focal(definition, heuristic, "low" if heuristic in ("call_on_variable", "method_by_name") else "high")
-        candidates = [found for found in candidates if not found[0].module.startswith(INPUT_MAKERS)]
+        candidates = [found for found in candidates if not found[0].full_name.startswith(INCIDENTAL)]
         if not candidates:
             return None
         definition, heuristic = candidates[0]
@@ -130,7 +132,11 @@ class FocalFinder:
     def _by_name(self, function: ast.expr) -> Iterator[Definition]:
         if not isinstance(function, ast.Attribute) or function.attr in NOT_BY_NAME or function.attr.startswith("assert"):
             return
-        if self._resolve(function.value) is not None or isinstance(function.value, ast.Name) and function.value.id == "self":
+        root = function.value
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        imported = isinstance(root, ast.Name) and (root.id in self.facts.imports or root.id in self.local_imports)
+        if imported or isinstance(function.value, ast.Name) and function.value.id == "self":
             return
         functions, methods = self.index.functions_and_methods
         if function.attr not in functions and function.attr in methods and not _is_property(methods[function.attr]):
@@ -203,7 +209,7 @@ def _what_happens(node: ast.AST) -> Iterator[tuple[frozenset[str], list[ast.expr
         yield _stored([node.target]), [node.iter], True
     elif isinstance(node, ast.withitem) and node.optional_vars is not None:
         yield _stored([node.optional_vars]), [node.context_expr], True
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and assertion_kind(node) is None:
         yield frozenset(_variables([node.value])), [node.value], False
 
 

@@ -28,8 +28,8 @@ def command_line(main: Callable[[list[str] | None], int], arguments: list[str] |
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         return main(arguments)
-    except KeyboardInterrupt:
-        return _said("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as interruption:
+        return _said(str(interruption) or "interrupted", INTERRUPTED)
     except (UnknownNameError, ConfigurationError) as error:
         return _said(error, BAD_ARGUMENTS)
     except TransducerError as error:

@@ -24,34 +24,54 @@ FREE_ON_RESUME = ("resume", "overwrite", "quiet", "json", "output")
 """Settings that may differ between a run and its continuation."""
 
 
-def open_run(settings: TrainSettings) -> Path:
-    """The run folder, ready to be written to.
+RUN_FIELDS = {"task", "data", "model", "method"}
+"""What the configuration of a run has; that of a model or of anything else in a `config.json` has not."""
+
+
+def check_output(settings: TrainSettings) -> None:
+    """Tells, before anything is loaded, whether the run folder may be written to; changes nothing.
 
     Raises:
         OutputExistsError: the folder holds a run and neither `resume` nor `overwrite` is set, or it holds other files.
         ConfigurationError: `resume` with other settings than the run was started with, or with nothing to resume.
     """
     folder = Path(settings.output)
-    config = folder / CONFIG_FILE
+    saved = _saved_settings(folder)
     if settings.resume and settings.overwrite:
         raise ConfigurationError("--resume and --overwrite contradict each other; give one of them")
-    if config.exists():
-        if settings.overwrite:
-            shutil.rmtree(folder)
-        elif settings.resume:
-            _check_same(settings, json.loads(config.read_text(encoding="utf-8")), folder)
-            return folder
-        else:
-            raise OutputExistsError(f"{folder} already holds a run; give --resume to go on with it, --overwrite to "
-                                    "replace it, or another --output")
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputExistsError(f"{folder} exists and is no run folder (it has no {CONFIG_FILE}); nothing was changed; "
-                                "give another --output")
+    if saved is None:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise OutputExistsError(f"{folder} exists and is no run folder (it has no {CONFIG_FILE} of a run); nothing "
+                                    "was changed; give another --output")
+        if settings.resume:
+            raise ConfigurationError(f"--resume: {folder} holds no run; give the folder of a run, or leave --resume out")
     elif settings.resume:
-        raise ConfigurationError(f"--resume: {folder} holds no run; give the folder of a run, or leave --resume out")
+        _check_same(settings, saved, folder)
+    elif not settings.overwrite:
+        raise OutputExistsError(f"{folder} already holds a run; give --resume to go on with it, --overwrite to "
+                                "replace it, or another --output")
+
+
+def open_run(settings: TrainSettings) -> Path:
+    """The run folder, ready to be written to; raises as `check_output` does."""
+    check_output(settings)
+    folder = Path(settings.output)
+    if settings.resume:
+        return folder
+    if _saved_settings(folder) is not None:
+        shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(config, asdict(settings))
+    write_json(folder / CONFIG_FILE, asdict(settings))
     return folder
+
+
+def _saved_settings(folder: Path) -> dict | None:
+    """The settings of the run in a folder, None where it holds no run."""
+    try:
+        saved = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return saved if isinstance(saved, dict) and RUN_FIELDS <= saved.keys() else None
 
 
 def _check_same(settings: TrainSettings, saved: dict, folder: Path) -> None:

@@ -53,17 +53,43 @@ def run(settings: TrainSettings) -> int:
     from tasks import get_task
 
     task = get_task(settings.task)
-    from .measure import ResultRow
     from .report import print_settings, wide_console
-    from .runs import METRICS_FILE, RESULTS_FILE, member_folder, open_run
-    from .storage import write_json, write_json_lines
+    from .runs import check_output, open_run
 
+    if _is_main_process():
+        check_output(settings)
     console = wide_console(quiet=settings.quiet or settings.json or not _is_main_process())
     data = _load(settings, task)
+    backbone = _checked_backbone(settings)
     folder = open_run(settings) if _is_main_process() else Path(settings.output)
     print_settings(console, settings)
     console.print(f"[bold]Data[/bold] {data.name}: {len(data.train):,} train, {len(data.valid):,} valid, "
                   f"{len(data.test):,} test", highlight=False)
+    try:
+        rows = _rows(settings, task, data, backbone, folder, console)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; the same command with --resume goes on from the last checkpoint in {folder}") from None
+    _finish(settings, task, rows, folder)
+    return DONE if all(row.status == "ok" for row in rows) else FAILED
+
+
+def _checked_backbone(settings: TrainSettings) -> Backbone:
+    """The backbone of the first run; what would end every run is found with it before a folder is made."""
+    from .backbone import load_backbone
+    from .methods import build_method
+
+    backbone = load_backbone(settings.model, settings.precision, settings.revision or None)
+    build_method("transducer", backbone, settings.transducer_settings(), settings.engine)
+    return backbone
+
+
+def _rows(settings: TrainSettings, task: Task, data: Data, backbone: Backbone | None, folder: Path,
+          console: Console) -> list[ResultRow]:
+    """One row for each method and seed. The first run takes `backbone`, the others load theirs: methods change it."""
+    from .measure import ResultRow
+    from .runs import METRICS_FILE, RESULTS_FILE, member_folder
+    from .storage import write_json, write_json_lines
+
     rows: list[ResultRow] = []
     for method in settings.methods():
         # Without anything trained there is nothing that a seed could change.
@@ -73,14 +99,14 @@ def run(settings: TrainSettings) -> int:
             if settings.resume and finished.exists():
                 rows.append(ResultRow(**json.loads(finished.read_text(encoding="utf-8"))))
                 continue
-            row = _attempt(settings, task, data, method, seed, member, console)
+            row = _attempt(settings, task, data, method, seed, member, console, backbone)
+            backbone = None
             rows.append(row)
             if _is_main_process():
                 if row.status == "ok":
                     write_json(finished, row.to_dict())
                 write_json_lines(folder / RESULTS_FILE, [row.to_dict() for row in rows])
-    _finish(settings, task, rows, folder)
-    return DONE if all(row.status == "ok" for row in rows) else FAILED
+    return rows
 
 
 def _load(settings: TrainSettings, task: Task) -> Data:
@@ -94,14 +120,14 @@ def _load(settings: TrainSettings, task: Task) -> Data:
 
 
 def _attempt(settings: TrainSettings, task: Task, data: Data, method: str, seed: int, folder: Path,
-             console: Console) -> ResultRow:
+             console: Console, backbone: Backbone | None) -> ResultRow:
     """One run as a row; a failure that concerns this method alone is a row too."""
     import torch
 
     from .backbone import load_backbone
     from .errors import TrainingError
 
-    backbone = load_backbone(settings.model, settings.precision, settings.revision or None)
+    backbone = backbone or load_backbone(settings.model, settings.precision, settings.revision or None)
     row = _new_row(settings, data, method, seed, backbone)
     try:
         _train_and_score(settings, task, data, row, backbone, folder, console)

@@ -103,10 +103,13 @@ class AdapterTrainer(CheckpointHooks, Trainer):
         loss = super().training_step(model, inputs, num_items_in_batch)
         self.step_seconds.append(time.perf_counter() - begin)
         self._note_gradients(self.accelerator.unwrap_model(model).trainable())
-        if not math.isfinite(float(loss)):
-            raise TrainingError(f"the loss is {float(loss)} at step {self.state.global_step + 1}; the learning rate "
-                                f"{self.args.learning_rate} is likely too high: lower --learning-rate")
+        self._check_finite("loss", float(loss), self.state.global_step + 1)
         return loss
+
+    def _check_finite(self, name: str, loss: float, step: int) -> None:
+        if not math.isfinite(loss):
+            raise TrainingError(f"the {name} is {loss} at step {step}; the learning rate {self.args.learning_rate} is "
+                                "likely too high: lower --learning-rate")
 
     def _note_gradients(self, trainable: dict[str, torch.nn.Parameter]) -> None:
         """Marks every number that a gradient above rounding has reached."""
@@ -127,6 +130,7 @@ class AdapterTrainer(CheckpointHooks, Trainer):
         total, count = token_losses(model, (self._prepare_inputs(batch) for batch in loader))
         sums = self.accelerator.reduce(torch.tensor([total, count], dtype=torch.float64), "sum")
         metrics = {f"{metric_key_prefix}_loss": float(sums[0] / sums[1])}
+        self._check_finite("validation loss", metrics[f"{metric_key_prefix}_loss"], self.state.global_step)
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics

@@ -79,9 +79,9 @@ def test_rows_of_tests_never_enter_and_targets_are_never_read(data_folder: Path,
 
 
 def test_every_function_behind_the_embedded_task_is_forbidden() -> None:
-    from tasks.mining import embedded_modules
+    from tasks.embedded import modules_behind
 
-    modules = [Path(module) for module in embedded_modules()]
+    modules = [Path(module) for module in modules_behind()]
     assert len(modules) > 100
     forbidden = {path for package in corpus.EMBEDDED_TASK_PACKAGES for path in python_files(site_packages() / package)}
     assert set(modules) <= forbidden

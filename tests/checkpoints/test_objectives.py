@@ -15,10 +15,11 @@ from checkpoints.objectives import (
     Vocabulary,
     make_example,
     random_spans,
+    reconstruction,
     replace_spans,
     statement_spans,
 )
-from checkpoints.tokenizer import EOS, PAD
+from checkpoints.tokenizer import EOS, MASK, PAD
 
 SENTINELS = np.arange(900, 1000)
 
@@ -84,3 +85,18 @@ def test_examples_have_fixed_lengths_and_end_marks(objective: str, length: int) 
         kept = labels[labels != IGNORED_LABEL]
         assert kept[0] == SENTINELS[0] and SENTINELS[0] in text
         assert (kept[-1] == EOS) or len(kept) == DECODER_LENGTH, "only a target that was cut has no end mark"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_reconstruction_hides_a_fifth_of_what_it_asks_for(seed: int) -> None:
+    tokens = window(seed)
+    source, target = reconstruction(tokens, vocabulary(), np.random.default_rng(seed))
+    place = int(np.flatnonzero(source == SENTINELS[0])[0])
+    stretch = target[1:]
+    assert target[0] == SENTINELS[0] and (tokens[place:place + len(stretch)] == stretch).all()
+    shown = source[place + 1:]
+    visible = int((shown[:len(stretch)] != MASK).sum())
+    assert (shown == MASK).sum() == len(random_spans(len(stretch), np.random.default_rng(0)))
+    assert visible < len(stretch)
+    hidden = len(stretch) + len(tokens[:ENCODER_LENGTH - 2]) - place - len(stretch) - (len(shown) - int((shown == MASK).sum()))
+    assert hidden == round(len(stretch) * NOISE_DENSITY)

@@ -99,7 +99,7 @@ def test_the_rate_rises_stays_and_falls_to_zero() -> None:
     assert rate_factor(0.0) == pytest.approx(0.02)
     assert rate_factor(0.2) == 1.0
     assert rate_factor(1.0) == 0.0
-    assert rate_factor(0.7) == pytest.approx(0.5)  # half way through the last 60 %
+    assert rate_factor(0.8) == pytest.approx(0.5)  # half way through the last 40 %
 
 
 def test_unknown_embedded_model_names_the_nearest() -> None:

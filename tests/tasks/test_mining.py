@@ -123,6 +123,17 @@ def test_nothing_of_ours():
     values = [1]
     assert sum(values) == 1
 
+def test_other_assertions_are_not_followed():
+    value = tb.add(1, 2)
+    values = [value]
+    assert_equal(half(value), 1.5)
+    assert values == [3]
+
+def test_modules_have_methods_too():
+    import re
+    text = re.scale("a")
+    assert text
+
 def test_repeated():
     value = half(2)
     assert value == 1
@@ -249,6 +260,11 @@ def test_a_method_called_on_a_variable_is_focal(mined) -> None:
     assert "setUp" not in example.source  # this test does not read self.box
 
 
+def test_another_assertion_does_not_make_a_focal_function(mined) -> None:
+    first, second = of(mined, "test_other_assertions_are_not_followed")
+    assert (first.metadata["focal"], second.metadata["focal"]) == ("toolbox.maths.halve", "toolbox.maths.add")
+
+
 def test_every_assertion_is_kept_or_counted(mined) -> None:
     examples, report = mined
     assert dict(report.drops) == {
@@ -258,7 +274,8 @@ def test_every_assertion_is_kept_or_counted(mined) -> None:
         "shares_line": 1,  # test_dropped: `assert value; value = 2`
         "in_nested_function": 1,  # test_dropped
         "multiline_string": 1,  # test_dropped
-        "no_focal_function": 2,  # test_dropped: `assert 1 == 1`, and test_nothing_of_ours
+        # test_dropped: `assert 1 == 1`; test_nothing_of_ours; test_modules_have_methods_too
+        "no_focal_function": 3,
         "over_three_per_test": 1,  # test_many
     }
     assert report.found == len(examples) + sum(report.drops.values())

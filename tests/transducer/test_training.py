@@ -399,14 +399,24 @@ def test_a_method_that_fails_is_a_row_and_the_others_finish(
         command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A learning rate at which float32 overflows."""
     output = tmp_path / "run"
-    assert command(output, "--quiet", "--learning-rate", "1e30", "--baselines", "none", "--test-limit", "2") == 1
+    flags = ("--quiet", "--method", "published", "--learning-rate", "1e30", "--baselines", "none", "--test-limit", "2")
+    assert command(output, *flags) == 1
     failed, finished = rows_of(output)
-    assert (failed.method, failed.status, finished.method, finished.status) == ("transducer", "failed", "none", "ok")
+    assert (failed.method, failed.status, finished.method, finished.status) == ("published", "failed", "none", "ok")
     assert "the loss is" in failed.reason and "lower --learning-rate" in failed.reason
     assert failed.test_loss is None and finished.test_loss is not None and finished.scores.keys() == METRICS
-    assert "transducer, seed 0 failed: the loss is" in capsys.readouterr().out.replace("\n", " ")
+    assert "published, seed 0 failed: the loss is" in capsys.readouterr().out.replace("\n", " ")
     assert not (output / "metrics.json").exists()
-    assert command(output, "--quiet", "--learning-rate", "1e30", "--baselines", "none", "--test-limit", "2", "--resume") == 1
+    assert command(output, *flags, "--resume") == 1
+
+
+def test_a_loss_that_breaks_at_the_last_step_is_a_failure_too(command: Command, tmp_path: Path) -> None:
+    """One step of 48 examples: what it has broken shows in the validation loss only."""
+    flags = ("--quiet", "--method", "published", "--learning-rate", "1e30", "--warmup-ratio", "0", "--batch-size", "48",
+             "--epochs", "1")
+    assert command(tmp_path / "run", *flags) == 1
+    (row,) = rows_of(tmp_path / "run")
+    assert row.status == "failed" and row.reason.startswith("the validation loss is nan at step 1;")
 
 
 def test_json_prints_the_rows_and_nothing_else(command: Command, tmp_path: Path) -> None:
@@ -427,16 +437,3 @@ def test_quiet_prints_the_table_only(command: Command, tmp_path: Path, capsys: p
     for text in ("Settings", "valid loss", "epochs=1.0"):
         assert text in loud.out and text not in quiet.out
     assert "exact" in quiet.out and "prompt" in quiet.out
-
-
-def test_two_processes_train_one_model(command: Command, tmp_path: Path) -> None:
-    """`accelerate launch`: each process takes half of the examples a step, one of them writes."""
-    output = tmp_path / "run"
-    done = tiny.python("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-                       "--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1",
-                       "-m", "transducer.train",
-                       *command.arguments(output, "--quiet", "--epochs", "1", "--test-limit", "2"), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    (row,) = rows_of(output)
-    assert row.status == "ok" and row.parameters_with_gradient == row.trainable_parameters
-    assert [path.name for path in (output / "checkpoints").iterdir()] == [f"checkpoint-{STEPS_PER_EPOCH // 2}"]
