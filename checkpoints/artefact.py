@@ -16,14 +16,17 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from .errors import ArtefactContentError, ArtefactVersionError, MissingArtefactError
+from .errors import ArtefactContentError, ArtefactError, ArtefactVersionError, MissingArtefactError
 
 SCHEMA = 1
 CONFIG_FILE = "transducer_config.json"
 TENSOR_FILE = "transducer.safetensors"
 CARD_FILE = "README.md"
 RECORDED_PACKAGES = ("torch", "transformers", "safetensors")
-REQUIRED_FIELDS = ("schema", "settings", "backbone", "task", "languages", "packages", "tensors", "sha256", "results")
+REQUIRED_FIELDS = {"schema": int, "settings": dict, "backbone": dict, "task": str, "languages": list, "packages": dict,
+                   "tensors": dict, "sha256": str, "results": dict}
+"""Fields of the configuration and what they hold."""
+BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width"}
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,15 @@ class Artefact:
 
 def write_artefact(folder: Path, tensors: dict, *, settings: dict, backbone: dict, task: str,
                    languages: tuple[str, ...], results: dict) -> None:
-    """Writes a transducer folder whole or not at all; an older one in its place is replaced."""
+    """Writes a transducer folder whole or not at all; an older one in its place is replaced.
+
+    Raises:
+        ArtefactError: the folder is there and holds something else; it is left alone.
+    """
     from safetensors.torch import save_file
 
+    if folder.exists() and not (folder / CONFIG_FILE).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ArtefactError(f"{folder} holds no transducer that could be replaced; nothing was changed; give another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -67,12 +76,26 @@ def write_artefact(folder: Path, tensors: dict, *, settings: dict, backbone: dic
         (temporary / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         (temporary / CARD_FILE).write_text(_card(folder.name, config), encoding="utf-8")
         temporary.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
+        _put_in_place(temporary, folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    """Renames; what was in the place goes aside first and is removed last, so that it is never gone before its successor
+    is there."""
+    if not folder.exists():
+        temporary.rename(folder)
+        return
+    aside = temporary.with_name(temporary.name + ".old")
+    folder.rename(aside)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
+    shutil.rmtree(aside)
 
 
 def read_artefact(folder: Path) -> Artefact:
@@ -95,12 +118,7 @@ def read_artefact(folder: Path) -> Artefact:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise _content_error(folder / CONFIG_FILE, f"not JSON ({error})") from error
-    if config.get("schema", SCHEMA) > SCHEMA:
-        raise ArtefactVersionError(f"{folder / CONFIG_FILE} has schema {config['schema']}, this release reads up to "
-                                   f"{SCHEMA}; install a newer release of transducer")
-    absent = [field for field in REQUIRED_FIELDS if field not in config]
-    if absent:
-        raise _content_error(folder / CONFIG_FILE, f"fields missing: {absent}")
+    _check_configuration(folder / CONFIG_FILE, config)
     try:
         tensors = load_file(folder / TENSOR_FILE)
     except SafetensorError as error:
@@ -108,6 +126,20 @@ def read_artefact(folder: Path) -> Artefact:
     if _sha256(folder / TENSOR_FILE) != config["sha256"]:
         raise _content_error(folder / TENSOR_FILE, f"its SHA-256 is not the one that {CONFIG_FILE} states")
     return Artefact(folder, config, tensors)
+
+
+def _check_configuration(path: Path, config: object) -> None:
+    if not isinstance(config, dict):
+        raise _content_error(path, "not a JSON object")
+    schema = config.get("schema")
+    if type(schema) is int and schema > SCHEMA:
+        raise ArtefactVersionError(f"{path} has schema {schema}, this release reads up to {SCHEMA}; install a newer "
+                                   "release of transducer")
+    wrong = [name for name, kind in REQUIRED_FIELDS.items() if type(config.get(name)) is not kind]
+    wrong += ["schema"] if type(schema) is int and schema < 1 else []
+    wrong += ["backbone"] if "backbone" not in wrong and not BACKBONE_FIELDS <= config["backbone"].keys() else []
+    if wrong:
+        raise _content_error(path, f"fields missing or of another kind than expected: {wrong}")
 
 
 def folder_bytes(folder: Path) -> int:

@@ -24,6 +24,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import T5Config, T5ForConditionalGeneration
 
+from .initialisation import start_with_copying
 from .model_card import write_model_folder
 from .objectives import OBJECTIVE_SHARES, OBJECTIVES, WINDOW, Vocabulary, make_example
 from .streams import Streams, prepare
@@ -50,12 +51,14 @@ class Recipe:
 
 def build_model(recipe: Recipe, vocabulary_size: int) -> T5ForConditionalGeneration:
     torch.manual_seed(recipe.seed)
-    return T5ForConditionalGeneration(T5Config(
+    model = T5ForConditionalGeneration(T5Config(
         vocab_size=vocabulary_size, d_model=recipe.width, d_kv=recipe.width // recipe.heads, d_ff=recipe.feed_forward,
         num_layers=recipe.encoder_layers, num_decoder_layers=recipe.decoder_layers, num_heads=recipe.heads,
         feed_forward_proj="relu", dropout_rate=0.0, decoder_start_token_id=PAD, pad_token_id=PAD, eos_token_id=EOS,
         tie_word_embeddings=True,
     ))
+    start_with_copying(model)
+    return model
 
 
 def build_optimizers(model: T5ForConditionalGeneration, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:

@@ -24,6 +24,7 @@ from .errors import BackboneError, ConfigurationError
 from .storage import cache_folder, write_text
 
 WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -57,6 +58,8 @@ class Backbone:
         self.precision, self.precision_reason = "float32", "default"
         model.requires_grad_(False)
         model.eval()
+        # `generate` fills what its caller leaves open from here, and hub models carry settings of their own.
+        model.generation_config = generation_config(model, beams=1, max_new_tokens=64)
 
     @property
     def width(self) -> int:
@@ -131,19 +134,32 @@ def load_backbone(name: str, precision: str = "auto", revision: str | None = Non
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, **options)
         with _no_progress_bars():
-            model = FAMILIES[config.model_type].loader.from_pretrained(
-                place, dtype="auto", use_safetensors=True, **options)
+            model, found = FAMILIES[config.model_type].loader.from_pretrained(
+                place, dtype="auto", use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **options)
     except (OSError, ValueError) as error:
         raise _unreachable(name, error) from error
     except Exception as error:
         if type(error).__name__ == "SafetensorError":
             raise BackboneError(f"the weights of model {name!r} cannot be read ({error}); fetch or copy them again") from error
         raise
+    _check_complete(name, model, tokenizer, found)
     fingerprint = weight_fingerprint(model)
     model = model.float().to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     backbone = Backbone(model, tokenizer, name, getattr(config, "_commit_hash", None) or revision, fingerprint)
     backbone.set_precision(precision)
     return backbone
+
+
+def _check_complete(name: str, model: torch.nn.Module, tokenizer, found: dict) -> None:
+    """Raises where transformers would go on with random numbers in place of weights, or with ids beyond the embeddings."""
+    wrong = sorted({*found["missing_keys"], *(entry[0] for entry in found["mismatched_keys"])})
+    if wrong:
+        raise BackboneError(f"the weights of model {name!r} do not fit its config.json: {len(wrong)} tensors are missing "
+                            f"or of another shape, the first is {wrong[0]}; fetch or copy the whole model again")
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise BackboneError(f"the tokenizer of model {name!r} has {len(tokenizer):,} entries, its embeddings {rows:,}; "
+                            "give a folder whose tokenizer and weights belong together")
 
 
 @contextmanager
@@ -160,15 +176,17 @@ def _no_progress_bars() -> Iterator[None]:
 
 def _place(name: str) -> str:
     """Where to load from: the folder of an embedded model, a checked folder, or the hub id itself."""
-    if name in checkpoints.EMBEDDED_MODELS:
-        return str(checkpoints.path(name))
-    folder = Path(name)
-    if folder.is_dir():
+    embedded = name in checkpoints.EMBEDDED_MODELS
+    folder = checkpoints.path(name) if embedded else Path(name)
+    if embedded or name and folder.is_dir():
         if not (folder / "config.json").exists():
             raise BackboneError(f"model folder {name!r} has no config.json; expected a folder written by save_pretrained")
         if not any((folder / file).exists() for file in WEIGHT_FILES):
             raise BackboneError(f"model folder {name!r} has no weights; expected {WEIGHT_FILES[0]} beside config.json "
                                 "(pickled weights are not read: save the model again with safe serialization)")
+        if not any((folder / file).exists() for file in TOKENIZER_FILES):
+            raise BackboneError(f"model folder {name!r} has no tokenizer; expected one of {', '.join(TOKENIZER_FILES)} "
+                                "beside config.json: save the tokenizer to the folder too")
         return str(folder)
     if name.count("/") > 1 or name.startswith((".", "/", "~")) or "/" not in name:
         raise BackboneError(f"no model {name!r}: not a folder, not a hub id such as Salesforce/codet5-base, and not one "
@@ -202,7 +220,7 @@ def choose_precision(backbone: Backbone) -> tuple[str, str]:
     processor = torch.cuda.get_device_name() if backbone.device.type == "cuda" else platform.processor() or platform.machine()
     key = f"{backbone.fingerprint[:16]} {backbone.device.type} {processor} {torch.get_num_threads()} {torch.__version__}"
     cache = cache_folder() / "precision.json"
-    known = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
+    known = _known_ratios(cache)
     if key not in known:
         seconds = {}
         for precision in ("float32", "bfloat16"):
@@ -212,6 +230,15 @@ def choose_precision(backbone: Backbone) -> tuple[str, str]:
         write_text(cache, json.dumps(known, indent=1) + "\n")
     ratio = known[key]
     return ("bfloat16" if ratio >= 1.15 else "float32"), f"measured: bfloat16 is {ratio:.2f} times as fast as float32"
+
+
+def _known_ratios(cache: Path) -> dict[str, float]:
+    """What was measured before; nothing where the file is absent or damaged."""
+    try:
+        known = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def step_seconds(backbone: Backbone, batch: int = 8, source: int = 192, target: int = 24, repeats: int = 3) -> float:

@@ -12,7 +12,10 @@ DONE, FAILED, BAD_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
 
 
 class CommandParser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line; `--help` has the usage."""
+    """An argument parser whose errors are one line, `--help` having the usage, and that takes no shortened flags."""
+
+    def __init__(self, **options) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> None:
         self.exit(BAD_ARGUMENTS, f"error: {message}; {self.prog} --help lists the options\n")

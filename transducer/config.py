@@ -5,6 +5,7 @@ Precedence: defaults < recipe file (`--config FILE.yaml`) < flags.
 from __future__ import annotations
 
 import argparse
+import math
 import typing
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
@@ -40,7 +41,7 @@ class TransducerSettings:
         if unknown:
             raise ConfigurationError(f"unknown transducer settings {unknown}; this release knows: "
                                      f"{', '.join(entry.name for entry in fields(cls))}; install a newer release")
-        return cls(**settings)
+        return resolve(cls, settings)
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ class TrainSettings(TransducerSettings):
         return tuple(dict.fromkeys((self.method, *self.baselines)))
 
 
+GENERATION_FIELDS = ("beams", "max_source_tokens", "max_target_tokens")
+"""Training settings that the commands which generate share, with their defaults and ranges."""
+
 _KIND_NAMES = {str: "TEXT", int: "COUNT", float: "NUMBER"}
 
 
@@ -93,10 +97,13 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def add_options(parser: argparse.ArgumentParser, settings: type) -> None:
-    """One flag per field. A flag that is not given leaves no attribute, so that a recipe file can fill it."""
+def add_options(parser: argparse.ArgumentParser, settings: type, only: tuple[str, ...] = ()) -> None:
+    """One flag per field, or for the fields in `only`. A flag that is not given leaves no attribute, so that a recipe
+    file can fill it."""
     kinds = typing.get_type_hints(settings)
     for entry in fields(settings):
+        if only and entry.name not in only:
+            continue
         kind, choices = kinds[entry.name], entry.metadata.get("choices")
         default = " ".join(entry.default) if isinstance(entry.default, tuple) else entry.default
         listed = f"; one of: {', '.join(choices)}" if choices else ""
@@ -131,6 +138,8 @@ def _read_recipe(settings: type, recipe: Path) -> dict:
         values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(f"no recipe file {recipe}; give an existing YAML file to --config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"recipe {recipe} cannot be read ({error}); give a YAML file to --config") from error
     except yaml.YAMLError as error:
         raise ConfigurationError(f"recipe {recipe} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
@@ -151,8 +160,10 @@ def _check_choice(field_name: str, value: object, choices: tuple[str, ...] | Non
 
 def _checked(entry, kind, value):
     """The value in the field's type and range; ConfigurationError otherwise."""
+    given = value
+
     def wrong(expected: str) -> ConfigurationError:
-        return ConfigurationError(f"{_flag(entry.name)} is {value!r}, expected {expected}")
+        return ConfigurationError(f"{_flag(entry.name)} is {given!r}, expected {expected}")
 
     choices = entry.metadata.get("choices")
     if typing.get_origin(kind) is tuple:
@@ -167,9 +178,11 @@ def _checked(entry, kind, value):
         return value
     if kind is float:
         try:
-            value = float(value)  # YAML reads 2e-4 as text
+            value = math.nan if isinstance(value, bool) else float(value)  # YAML reads 2e-4 as text
         except (TypeError, ValueError):
-            raise wrong("a number") from None
+            value = math.nan
+        if not math.isfinite(value):
+            raise wrong("a number")
     elif not isinstance(value, kind) or isinstance(value, bool):
         raise wrong("a whole number" if kind is int else "text")
     _check_choice(entry.name, value, choices)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .commands import CommandParser, command_line
-from .errors import ConfigurationError
+from .config import GENERATION_FIELDS, TrainSettings, add_options, resolve
 
 if TYPE_CHECKING:
     from tasks import Task
@@ -55,15 +55,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--transducer", type=Path, required=True, help="folder of a saved transducer")
     parser.add_argument("--data", default="embedded", help="embedded, or file:FOLDER")
     parser.add_argument("--language", default="", help="language of rows without one")
-    parser.add_argument("--test-limit", type=int, default=300, help="test examples used at most; 0: all (default: 300)")
-    parser.add_argument("--beams", type=int, default=2, help="beams in generation (default: 2)")
-    parser.add_argument("--max-source-tokens", type=int, default=400, help="longest input (default: 400)")
-    parser.add_argument("--max-target-tokens", type=int, default=64, help="longest target (default: 64)")
+    add_options(parser, TrainSettings, ("test_limit", *GENERATION_FIELDS))
     parser.add_argument("--output", type=Path, help="file for the predictions (JSON lines)")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     options = parser.parse_args(arguments)
-    if options.test_limit < 0 or options.beams < 1:
-        raise ConfigurationError(f"--test-limit {options.test_limit} and --beams {options.beams}: expected at least 0 and 1")
+    settings = resolve(TrainSettings, {name: value for name, value in vars(options).items()
+                                       if name in ("test_limit", *GENERATION_FIELDS)})
 
     from tasks import get_task, load_source
 
@@ -76,10 +73,10 @@ def main(arguments: list[str] | None = None) -> int:
     model = TransducerModel.from_pretrained(options.transducer)
     task = get_task("assert")
     splits = load_source(options.data, task, language=options.language or None, progress=not options.quiet)
-    examples = limited(splits.test, options.test_limit)
-    preparer = Preparer(model.backbone, task, options.max_source_tokens, options.max_target_tokens)
+    examples = limited(splits.test, settings.test_limit)
+    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)
     predictions = predict(model, preparer, [(example.source, example.language) for example in examples],
-                          beams=options.beams, progress=not options.quiet)
+                          beams=settings.beams, progress=not options.quiet)
     scores = score_predictions(task, predictions, [example.target for example in examples],
                                [example.language for example in examples])
     loss = evaluation_loss(model, preparer.with_labels(examples, PreparationReport()), 32)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .commands import CommandParser, command_line
+from .config import GENERATION_FIELDS, TrainSettings, add_options, resolve
 from .errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
@@ -29,12 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--focal", type=Path, nargs="*", default=[], metavar="FILE", help="files that define the function under test")
     parser.add_argument("--model", help="the backbone, where it is not to be found under the name in the transducer")
     parser.add_argument("--language", default="", help="language of the file; by default told by its suffix")
-    parser.add_argument("--beams", type=int, default=2, help="beams in generation (default: 2)")
-    parser.add_argument("--max-source-tokens", type=int, default=400, help="longest input (default: 400)")
-    parser.add_argument("--max-target-tokens", type=int, default=64, help="longest answer (default: 64)")
+    add_options(parser, TrainSettings, GENERATION_FIELDS)
     parser.add_argument("--write", action="store_true", help="replace the placeholder in the file by the answer")
     parser.add_argument("--json", action="store_true", help="print answer, model input and language as JSON")
     options = parser.parse_args(arguments)
+    settings = resolve(TrainSettings, {name: value for name, value in vars(options).items() if name in GENERATION_FIELDS})
     language = options.language or LANGUAGE_OF_SUFFIX.get(options.file.suffix, "")
     if not language:
         raise ConfigurationError(f"cannot tell the language of {options.file} by its suffix; give --language, one of: "
@@ -57,8 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     backbone = load_backbone(options.model) if options.model else None
     model = TransducerModel.from_pretrained(options.transducer, backbone)
-    preparer = Preparer(model.backbone, task, options.max_source_tokens, options.max_target_tokens)
-    answer = predict(model, preparer, [(source, language)], beams=options.beams)[0]
+    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)
+    answer = predict(model, preparer, [(source, language)], beams=settings.beams)[0]
     if options.json:
         print(json.dumps({"file": str(options.file), "language": language, "source": source, "answer": answer}, ensure_ascii=False))
     else:
@@ -66,7 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.write:
         from .storage import write_text
 
-        write_text(options.file, _completed(text, task.placeholder, answer))
+        # From the bytes, since reading as text has changed the line ends of Windows.
+        write_text(options.file, _completed(options.file.read_bytes().decode("utf-8"), task.placeholder, answer))
     return 0
 
 

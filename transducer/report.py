@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -16,8 +17,11 @@ from rich.table import Table
 from .commands import CommandParser, command_line
 from .config import TrainSettings
 from .errors import DataError
-from .measure import ResultRow
 from .runs import RESULTS_FILE
+
+if TYPE_CHECKING:
+    from .measure import ResultRow
+
 
 def wide_console(quiet: bool = False) -> Console:
     """The terminal; 120 columns where standard output is none, since a table must not be cut in a log."""
@@ -108,6 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def read_rows(path: Path) -> list[ResultRow]:
     """The rows of a results file or a run folder; DataError where it holds something else."""
+    from .measure import ResultRow
+
     path = path / RESULTS_FILE if path.is_dir() else path
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

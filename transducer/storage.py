@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 
@@ -14,9 +15,14 @@ def cache_folder() -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces `path` by `text` in one step, so that a reader or a killed run never sees half a file."""
+    """Replaces `path` by `text` in one step, so that a reader or a killed run never sees half a file.
+
+    Line ends are written as they are; a file that was there keeps its permissions.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8", newline="")
+    if path.exists():
+        shutil.copymode(path, temporary)
     temporary.replace(path)
 
 

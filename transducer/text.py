@@ -66,10 +66,14 @@ class TextEncoder:
         if not around or around[-1] != tokenizer.eos_token_id:
             raise BackboneError(f"the tokenizer ends a text with ids {around[-1:]}, expected its end mark "
                                 f"{tokenizer.eos_token!r} ({tokenizer.eos_token_id}) as T5-family tokenizers do")
+        sentinels = tokenizer.convert_tokens_to_ids([f"<extra_id_{number}>" for number in range(100)])
+        self._sentinels = set(sentinels) - {None, tokenizer.unk_token_id}
         self._prefix, self._suffix = around[:-1], around[-1:]
 
     def _pieces(self, text: str) -> tuple[list[int], np.ndarray]:
-        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        # Code may hold `</s>` or `<extra_id_1>` as text, which must not become an end mark or a sentinel.
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True,
+                                 verbose=False)
         return encoded["input_ids"], np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
 
     def encode_source(self, source: str) -> EncodedSource:
@@ -122,8 +126,10 @@ class TextEncoder:
 
     def decode(self, token_ids) -> str:
         """The answer in generated ids: up to the end mark, or to a second sentinel, where another span would begin."""
-        text = self.tokenizer.decode(token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        for mark in (self.tokenizer.pad_token, self.tokenizer.bos_token):
-            text = text.replace(mark, "") if mark else text
-        text = text.split(self.tokenizer.eos_token)[0].strip()
-        return re.split(r"<extra_id_\d+>", text.removeprefix(SENTINEL))[0].strip()
+        answer: list[int] = []
+        for token in map(int, token_ids):
+            if token == self.tokenizer.eos_token_id or token in self._sentinels and (answer or token != self._sentinel):
+                break
+            if token not in (self.tokenizer.pad_token_id, self.tokenizer.bos_token_id, self._sentinel):
+                answer.append(token)
+        return self.tokenizer.decode(answer, skip_special_tokens=False, clean_up_tokenization_spaces=False).strip()

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import ByteLevelBPETokenizer
-from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditionalGeneration
+from transformers import AutoTokenizer, GenerationConfig, GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditionalGeneration
 
 from tests.transducer import tiny
 from transducer import backbone as backbone_module
@@ -74,14 +73,16 @@ def test_generation_from_embeddings_equals_generation_from_ids(beams: int, backb
     assert found.shape[0] == 4 and 1 < found.shape[1] <= 13
 
 
-def test_a_generation_configuration_saved_with_the_model_has_no_say(backbone: Backbone) -> None:
+def test_a_generation_configuration_saved_with_the_model_has_no_say(
+        backbone: Backbone, model_folder: Path, tmp_path: Path) -> None:
     """Hub models carry their own; what a run generates is settled by its settings alone."""
+    folder = copied(model_folder, tmp_path / "model")
+    GenerationConfig(min_new_tokens=11, repetition_penalty=50.0, no_repeat_ngram_size=1).save_pretrained(folder)
     batch = tiny.batch_of(backbone, tiny.examples(2))
     embeddings = backbone.model.get_input_embeddings()(batch["input_ids"])
     expected = backbone.generate(embeddings, batch["attention_mask"], beams=2, max_new_tokens=12)
-    backbone.model.generation_config.update(min_new_tokens=11, repetition_penalty=50.0, num_beams=4, do_sample=True)
-    found = backbone.generate(embeddings, batch["attention_mask"], beams=2, max_new_tokens=12)
-    assert torch.equal(found, expected)
+    other = load_backbone(str(folder), "float32", device="cpu")
+    assert torch.equal(other.generate(embeddings, batch["attention_mask"], beams=2, max_new_tokens=12), expected)
 
 
 def test_forward_from_embeddings_equals_forward_from_ids(backbone: Backbone) -> None:
@@ -163,27 +164,6 @@ def test_bfloat16_trains_and_generates_near_float32(method: str, model_folder: P
 # The models it is for
 
 
-def write_codet5_tokenizer(folder: Path) -> None:
-    """The files of the tokenizer of Salesforce/codet5-small: RoBERTa's kind, no tokenizer.json, 32,000 entries, then the
-    sentinels from the last to the first. Few of the entries are real ones."""
-    trained = ByteLevelBPETokenizer()
-    trained.train_from_iterator([example.source for example in tiny.examples(24)], vocab_size=600, show_progress=False,
-                                special_tokens=["<pad>", "<s>", "</s>", "<unk>", "<mask>"])
-    trained.save_model(str(folder))
-    entries = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
-    entries |= {f"filler{number}": number for number in range(len(entries), 32_000)}
-    (folder / "vocab.json").write_text(json.dumps(entries), encoding="utf-8")
-    sentinels = [f"<extra_id_{number}>" for number in range(99, -1, -1)]
-    special = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "<unk>",
-               "pad_token": "<pad>", "mask_token": "<mask>", "additional_special_tokens": sentinels}
-    for name, content in {
-            "added_tokens.json": {token: 32_000 + place for place, token in enumerate(sentinels)},
-            "special_tokens_map.json": special,
-            "tokenizer_config.json": special | {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": False,
-                                                "model_max_length": 512}}.items():
-        (folder / name).write_text(json.dumps(content), encoding="utf-8")
-
-
 @pytest.fixture(scope="module")
 def codet5_small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of exactly the configuration and tokenizer files of Salesforce/codet5-small, with random weights."""
@@ -194,7 +174,7 @@ def codet5_small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dropout_rate=0.1, feed_forward_proj="relu", relative_attention_num_buckets=32, decoder_start_token_id=0,
         pad_token_id=0, eos_token_id=2, bos_token_id=1, tie_word_embeddings=True))
     model.to(torch.bfloat16).save_pretrained(folder)
-    write_codet5_tokenizer(folder)
+    tiny.write_codet5_tokenizer(folder)
     return folder
 
 
@@ -284,8 +264,9 @@ def test_a_folder_without_a_configuration(model_folder: Path, tmp_path: Path) ->
 
 
 def test_a_folder_without_a_tokenizer(model_folder: Path, tmp_path: Path) -> None:
-    message = message_of(copied(model_folder, tmp_path / "model", "tokenizer.json", "tokenizer_config.json"))
-    assert "tokenizer" in message and str(tmp_path / "model") in message
+    """Transformers would make up an empty one."""
+    message = message_of(copied(model_folder, tmp_path / "model", "tokenizer.json"))
+    assert "has no tokenizer; expected one of tokenizer.json, vocab.json" in message
 
 
 @pytest.mark.parametrize("kept", [100, 0.5, -64])
@@ -297,13 +278,22 @@ def test_truncated_weights(kept: float, model_folder: Path, tmp_path: Path) -> N
     assert "cannot be read" in message and "fetch or copy them again" in message
 
 
-@pytest.mark.parametrize("field", ["num_layers", "d_ff"])
+@pytest.mark.parametrize("field", ["num_decoder_layers", "d_ff"])
 def test_weights_of_another_shape_than_the_configuration(field: str, model_folder: Path, tmp_path: Path) -> None:
     """Transformers would fill what is missing or misshapen with random numbers and only warn."""
     folder = copied(model_folder, tmp_path / "model")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps(config | {field: config[field] + 1}), encoding="utf-8")
-    assert str(folder) in message_of(folder)
+    message = message_of(folder)
+    assert str(folder) in message and "do not fit its config.json" in message and "the first is decoder.block." in message
+
+
+def test_a_tokenizer_larger_than_the_embeddings(model_folder: Path, tmp_path: Path) -> None:
+    folder = copied(model_folder, tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens([f"<word_{number}>" for number in range(3)])
+    tokenizer.save_pretrained(folder)
+    assert f"has {len(tokenizer):,} entries, its embeddings {len(tokenizer) - 3:,}" in message_of(folder)
 
 
 def test_a_configuration_that_is_no_json(model_folder: Path, tmp_path: Path) -> None:
@@ -312,9 +302,11 @@ def test_a_configuration_that_is_no_json(model_folder: Path, tmp_path: Path) -> 
     assert f"model folder {str(folder)!r} cannot be loaded" in message_of(folder)
 
 
-def test_an_unknown_family(tmp_path: Path) -> None:
-    GPT2LMHeadModel(GPT2Config(vocab_size=20, n_positions=8, n_embd=8, n_layer=1, n_head=1)).save_pretrained(tmp_path)
-    assert "is of the family 'gpt2', which is not supported; expected one of: t5" in message_of(tmp_path)
+def test_an_unknown_family(model_folder: Path, tmp_path: Path) -> None:
+    folder = copied(model_folder, tmp_path / "model")
+    GPT2LMHeadModel(GPT2Config(vocab_size=20, n_positions=8, n_embd=8, n_layer=1, n_head=1, bos_token_id=1,
+                               eos_token_id=2)).save_pretrained(folder)
+    assert "is of the family 'gpt2', which is not supported; expected one of: t5" in message_of(folder)
 
 
 @pytest.mark.parametrize("name", ["codet5-tinny", "./absent", "/absent/folder", "a/b/c", ""])

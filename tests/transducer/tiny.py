@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from tokenizers import ByteLevelBPETokenizer
 from transformers import T5Config, T5ForConditionalGeneration
 
 from checkpoints.tokenizer import BOS, EOS, PAD, train_tokenizer
@@ -91,6 +92,27 @@ def write_model(folder: Path, seed: int = 0) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def write_codet5_tokenizer(folder: Path) -> None:
+    """The files of the tokenizer of Salesforce/codet5-small: RoBERTa's kind, no tokenizer.json, 32,000 entries, then the
+    sentinels from the last to the first. Few of the entries are real ones."""
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator([example.source for example in examples(24)], vocab_size=600, show_progress=False,
+                                special_tokens=["<pad>", "<s>", "</s>", "<unk>", "<mask>"])
+    trained.save_model(str(folder))
+    entries = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    entries |= {f"filler{number}": number for number in range(len(entries), 32_000)}
+    (folder / "vocab.json").write_text(json.dumps(entries), encoding="utf-8")
+    sentinels = [f"<extra_id_{number}>" for number in range(99, -1, -1)]
+    special = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "<unk>",
+               "pad_token": "<pad>", "mask_token": "<mask>", "additional_special_tokens": sentinels}
+    for name, content in {
+            "added_tokens.json": {token: 32_000 + place for place, token in enumerate(sentinels)},
+            "special_tokens_map.json": special,
+            "tokenizer_config.json": special | {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": False,
+                                                "model_max_length": 512}}.items():
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
 
 
 def preparer(backbone: Backbone) -> Preparer:
