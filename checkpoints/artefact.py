@@ -26,7 +26,7 @@ RECORDED_PACKAGES = ("torch", "transformers", "safetensors")
 REQUIRED_FIELDS = {"schema": int, "settings": dict, "backbone": dict, "task": str, "languages": list, "packages": dict,
                    "tensors": dict, "sha256": str, "results": dict}
 """Fields of the configuration and what they hold."""
-BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width"}
+BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width", "precision"}
 
 
 @dataclass(frozen=True)

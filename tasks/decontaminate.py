@@ -45,7 +45,7 @@ def near_duplicates(texts: Sequence[str], pool: Sequence[str], threshold: float 
     index = MinHashLSH(num_perm=PERMUTATIONS, params=(BANDS, ROWS))
     sets = [shingles(text) for text in pool]
     bar = tqdm(total=len(pool) + len(texts), desc="near duplicates", unit="text", delay=2.0, leave=False,
-               disable=not progress)
+               disable=None if progress else True)
     with bar:
         for place, grams in enumerate(sets):
             index.insert(place, _minhash(grams))

@@ -36,7 +36,7 @@ def load(request: Any) -> DatasetSplits:
     owners: dict[str, str] = {}
     for split, path in paths.items():
         lines = tqdm(read_lines(path), desc=f"reading {path.name}", unit="row", delay=2.0, leave=False,
-                     disable=not request.progress)
+                     disable=None if request.progress else True)
         rows[split] = [_example(row, f"{path}:{number}", f"{split}-{number}", request.task, owners)
                        for number, row in lines]
         if not rows[split]:

@@ -72,7 +72,7 @@ def mine_package(package: str, folder: Path | None = None, progress: bool = Fals
     examples: list[Example] = []
     with _without_collector():
         for path in tqdm(texts.index.files(tests=True), desc=f"mining {package}", unit="file", delay=2.0, leave=False,
-                         disable=not progress):
+                         disable=None if progress else True):
             examples += _mine_file(path, texts, report)
     check_accounts(report.found, len(examples), report.drops, package)
     return examples, report

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -221,6 +222,9 @@ def choose_precision(backbone: Backbone) -> tuple[str, str]:
     key = f"{backbone.fingerprint[:16]} {backbone.device.type} {processor} {torch.get_num_threads()} {torch.__version__}"
     cache = cache_folder() / "precision.json"
     known = _known_ratios(cache)
+    if key not in known and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # Processes that train one model together must not come to different findings.
+        return "float32", "not measured on this machine yet, and not in a run of several processes"
     if key not in known:
         seconds = {}
         for precision in ("float32", "bfloat16"):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from .commands import CommandParser, command_line
 from .config import GENERATION_FIELDS, TrainSettings, add_options, resolve
 
+EVALUATION_FIELDS = ("test_limit", *GENERATION_FIELDS)
+
 if TYPE_CHECKING:
     from tasks import Task
     from tasks.metrics import Scores
@@ -51,27 +53,29 @@ def score_predictions(task: Task, predictions: list[str], references: list[str],
 
 def main(arguments: list[str] | None = None) -> int:
     parser = CommandParser(prog="python -m transducer.evaluate",
-                                     description="Scores a saved transducer on the test split of a data source.")
+                           description="Scores a saved transducer on the test split of a data source.")
     parser.add_argument("--transducer", type=Path, required=True, help="folder of a saved transducer")
     parser.add_argument("--data", default="embedded", help="embedded, or file:FOLDER")
     parser.add_argument("--language", default="", help="language of rows without one")
-    add_options(parser, TrainSettings, ("test_limit", *GENERATION_FIELDS))
+    parser.add_argument("--model", help="the backbone, where it is not to be found under the name in the transducer")
+    add_options(parser, TrainSettings, EVALUATION_FIELDS)
     parser.add_argument("--output", type=Path, help="file for the predictions (JSON lines)")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     options = parser.parse_args(arguments)
-    settings = resolve(TrainSettings, {name: value for name, value in vars(options).items()
-                                       if name in ("test_limit", *GENERATION_FIELDS)})
+    settings = resolve(TrainSettings, {name: value for name, value in vars(options).items() if name in EVALUATION_FIELDS})
 
     from tasks import get_task, load_source
 
+    from .backbone import load_backbone
     from .model import TransducerModel
     from .prepare import PreparationReport, Preparer
     from .sampling import limited
     from .storage import write_json_lines
     from .trainer import evaluation_loss
 
-    model = TransducerModel.from_pretrained(options.transducer)
-    task = get_task("assert")
+    backbone = load_backbone(options.model) if options.model else None
+    model = TransducerModel.from_pretrained(options.transducer, backbone)
+    task = get_task(model.task or settings.task)
     splits = load_source(options.data, task, language=options.language or None, progress=not options.quiet)
     examples = limited(splits.test, settings.test_limit)
     preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)

@@ -34,6 +34,8 @@ from .tensors import graph_batch
 class TransducerModel(AdaptedModel):
     """A frozen backbone with a Graph Vectorization Engine and an Attention-Based Fusion Layer in front.
 
+    `task` is the name of the task that a loaded transducer was trained for.
+
     Args:
         backbone: the frozen model.
         settings: fusion, layer, sizes; `rank=0` takes the largest rank within the paper's parameter budget.
@@ -56,6 +58,7 @@ class TransducerModel(AdaptedModel):
         self.fusion = build_fusion(
             settings.fusion, embedding_width=width, rank=self.rank, prompt_count=settings.prompts,
             embedding_scale=backbone.embedding_scale, initial_prompts=_sampled_embeddings(backbone, settings.prompts))
+        self.task = ""
         self._enabled = True
 
     def fused(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,13 +102,15 @@ class TransducerModel(AdaptedModel):
         """Writes the three files of a transducer folder; a folder that exists is replaced whole."""
         write_artefact(Path(folder), self.tensors(), settings=self.settings.to_dict() | {"rank": self.rank},
                        backbone={"name": self.backbone.name, "revision": self.backbone.revision,
-                                 "fingerprint": self.backbone.fingerprint, "width": self.backbone.width},
+                                 "fingerprint": self.backbone.fingerprint, "width": self.backbone.width,
+                                 "precision": self.backbone.precision},
                        task=task, languages=languages, results=results or {})
 
     @classmethod
-    def from_pretrained(cls, folder: Path | str, backbone: Backbone | None = None, *, precision: str = "auto",
+    def from_pretrained(cls, folder: Path | str, backbone: Backbone | None = None, *, precision: str = "",
                         engine: str = "auto") -> TransducerModel:
-        """A saved transducer on its backbone, which is loaded by the name in the artefact unless one is given.
+        """A saved transducer on its backbone, which is loaded by the name in the artefact unless one is given, and
+        computes in the precision that the transducer was trained in unless another is.
 
         Raises:
             MissingArtefactError, ArtefactContentError, ArtefactVersionError: the folder cannot be used.
@@ -113,13 +118,14 @@ class TransducerModel(AdaptedModel):
         """
         artefact = read_artefact(Path(folder))
         made_for = artefact.config["backbone"]
-        backbone = backbone or load_backbone(made_for["name"], precision, made_for["revision"])
+        backbone = backbone or load_backbone(made_for["name"], precision or made_for["precision"], made_for["revision"])
         if backbone.fingerprint != made_for["fingerprint"]:
             raise BackboneMismatchError(
                 f"transducer {folder} was made for {made_for['name']} (weights {made_for['fingerprint'][:12]}), got "
                 f"{backbone.name} (weights {backbone.fingerprint[:12]}); give that model, or train again on this one")
         model = cls(backbone, TransducerSettings.from_dict(artefact.config["settings"]), engine).to(backbone.device)
         model.method = "published" if model.settings.fusion == "published" else "transducer"
+        model.task = artefact.config["task"]
         model._restore(artefact)
         return model.eval()
 

@@ -97,7 +97,8 @@ def test_the_configuration_says_what_it_is_for(folder: Path, backbone: Backbone,
     config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     assert config.keys() == set(REQUIRED_FIELDS)
     assert config["schema"] == SCHEMA and config["task"] == "assert" and config["languages"] == ["java", "python"]
-    assert config["backbone"] == {"name": str(model_folder), "revision": None, "fingerprint": backbone.fingerprint, "width": 32}
+    assert config["backbone"] == {"name": str(model_folder), "revision": None, "fingerprint": backbone.fingerprint, "width": 32,
+                                  "precision": "float32"}
     assert config["settings"] == TransducerSettings(rank=config["settings"]["rank"]).to_dict() and config["settings"]["rank"] >= 8
     assert config["packages"].keys() == set(artefact_module.RECORDED_PACKAGES)
 
