@@ -254,7 +254,7 @@ def test_loading_checks_before_it_writes(folder: Path, backbone: Backbone) -> No
 
 def test_reading_returns_what_was_written(tmp_path: Path) -> None:
     tensors = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(1)}
-    backbone = {"name": "some/model", "revision": "abc", "fingerprint": "f" * 64, "width": 3}
+    backbone = {"name": "some/model", "revision": "abc", "fingerprint": "f" * 64, "width": 3, "precision": "float32"}
     write_artefact(tmp_path / "deep" / "folder", tensors, settings={"rank": 8}, backbone=backbone, task="", languages=(), results={})
     found = read_artefact(tmp_path / "deep" / "folder")
     assert found.config["backbone"] == backbone and found.config["settings"] == {"rank": 8}
