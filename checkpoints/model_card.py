@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from transformers import T5ForConditionalGeneration
 
-from .objectives import DECODER_LENGTH, ENCODER_LENGTH, OBJECTIVE_SHARES, OBJECTIVES, WINDOW
+from .objectives import DECODER_LENGTH, ENCODER_LENGTH, FIRST_SHARES, FIRST_STEPS, OBJECTIVES, SHARES, WINDOW
 from .streams import STREAM_SHARES, Streams
 
 CURVE_POINTS = 12
@@ -54,8 +54,9 @@ def model_card(name: str, model: T5ForConditionalGeneration, recipe: dict, repor
         "were shared with other work, bfloat16 autocast, seed " + str(recipe["seed"]) + ".",
         f"- Optimiser: Muon at {recipe['muon_rate']:g} for the matrices of the layers ({recipe['query_rate']:g} for queries), "
         f"AdamW at {recipe['adam_rate']:g} for embeddings, norms and position biases; linear to zero over the last 40 %.",
-        "- Objectives: " + ", ".join(f"{objective} {share:.0%}" for objective, share in zip(OBJECTIVES, OBJECTIVE_SHARES))
-        + f"; encoder {ENCODER_LENGTH}, decoder {DECODER_LENGTH} tokens (`checkpoints/objectives.py`).",
+        "- Objectives: " + ", ".join(f"{objective} {share:.0%}" for objective, share in zip(OBJECTIVES, SHARES))
+        + f" (in the first {FIRST_STEPS} steps " + ", ".join(f"{share:.0%}" for share in FIRST_SHARES)
+        + f"); encoder {ENCODER_LENGTH}, decoder {DECODER_LENGTH} tokens (`checkpoints/objectives.py`).",
         "- Made by `python -m checkpoints.pretrain`; not reproducible bit for bit, since the schedule follows the clock.",
         "",
         "## Data",

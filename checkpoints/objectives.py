@@ -25,7 +25,12 @@ WINDOW = 288
 ENCODER_LENGTH = 256
 DECODER_LENGTH = 96
 OBJECTIVES = ("spans", "statements", "reconstruct", "prefix")
-OBJECTIVE_SHARES = (0.25, 0.30, 0.30, 0.15)
+FIRST_STEPS = 300
+FIRST_SHARES = (0.25, 0.30, 0.30, 0.15)
+"""Shares of the objectives in the first steps, in which copying is learnt."""
+
+SHARES = (0.30, 0.45, 0.05, 0.20)
+"""Shares of the objectives after them."""
 NOISE_DENSITY = 0.20
 MEAN_SPAN = 4
 LONGEST_STATEMENT = 40
@@ -48,6 +53,10 @@ class Vocabulary:
             np.array(["\n" in text for text in texts]),
             np.array([any(mark in text for mark in ";{}") for text in texts]),
         )
+
+
+def objective_shares(step: int) -> tuple[float, ...]:
+    return FIRST_SHARES if step < FIRST_STEPS else SHARES
 
 
 def random_spans(length: int, random: np.random.Generator) -> list[tuple[int, int]]:

@@ -26,7 +26,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from .initialisation import start_with_copying
 from .model_card import write_model_folder
-from .objectives import OBJECTIVE_SHARES, OBJECTIVES, WINDOW, Vocabulary, make_example
+from .objectives import OBJECTIVES, WINDOW, Vocabulary, make_example, objective_shares
 from .streams import Streams, prepare
 from .tokenizer import EOS, PAD
 
@@ -83,9 +83,9 @@ def rate_factor(progress: float) -> float:
 def training_batch(streams: Streams, vocabulary: Vocabulary, recipe: Recipe, step: int) -> tuple[torch.Tensor, torch.Tensor]:
     """(encoder input [B, 256], labels [B, 96]) of a step: a function of seed and step alone, so a resumed run sees the same."""
     random = np.random.default_rng([recipe.seed, step])
+    shares = objective_shares(step)
     examples = [
-        make_example(streams.window(WINDOW, random), OBJECTIVES[random.choice(len(OBJECTIVES), p=OBJECTIVE_SHARES)],
-                     vocabulary, random)
+        make_example(streams.window(WINDOW, random), OBJECTIVES[random.choice(len(OBJECTIVES), p=shares)], vocabulary, random)
         for _ in range(recipe.batch)
     ]
     return tuple(torch.from_numpy(np.stack(side)) for side in zip(*examples))
