@@ -235,9 +235,11 @@ def test_resuming_a_finished_run_trains_nothing(
 def test_ctrl_c_leaves_a_usable_checkpoint_and_says_how_to_go_on(
         command: Command, model_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
+    # A shell that starts tests in the background has them ignore the signal, and children inherit that.
     process = subprocess.Popen(
         [sys.executable, "-m", "transducer.train", *command.arguments(output, "--quiet", "--epochs", "500")],
-        cwd=tmp_path, env=tiny.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        cwd=tmp_path, env=tiny.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     deadline = time.monotonic() + 90
     while process.poll() is None and time.monotonic() < deadline and not last_checkpoint(output / "checkpoints"):
         time.sleep(0.05)
