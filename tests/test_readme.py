@@ -24,6 +24,7 @@ SMALLER = {
 
 NOT_RUN = {
     "make": "run by the continuous integration, which is where this test runs too; checked for what they would do",
+    "venv": "the environment in which this test runs",
     "pip": "the installation in which this test runs",
     "git": "needs the network",
     "accelerate": "needs several GPUs",

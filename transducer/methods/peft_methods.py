@@ -68,7 +68,7 @@ class LoRA(PeftMethod):
     """Low-rank updates of the query and value projections (Hu et al., 2022)."""
 
     method = "lora"
-    default_learning_rate = 1e-3
+    default_learning_rate = 3e-3
 
     def configuration(self):
         return LoraConfig(task_type=TaskType.SEQ_2_SEQ_LM, r=8, lora_alpha=32, lora_dropout=0.1, target_modules=["q", "v"])
@@ -82,7 +82,7 @@ class PrefixTuning(PeftMethod):
     """
 
     method = "prefix"
-    default_learning_rate = 1e-2
+    default_learning_rate = 1e-1
     remark = "peft's prefixes reach only the decoder; half of the parameters are never read"
 
     def configuration(self):
@@ -93,7 +93,7 @@ class PromptTuning(PeftMethod):
     """Trained vectors in front of the input (Lester et al., 2021), started from embeddings of real tokens."""
 
     method = "prompt"
-    default_learning_rate = 1e-2
+    default_learning_rate = 1e-1
 
     def configuration(self):
         # One submodule: with the default of two, peft allocates rows for the decoder that are never trained.
