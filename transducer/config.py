@@ -58,7 +58,7 @@ class TrainSettings(TransducerSettings):
     output: str = option("runs/assert", "the run folder")
     resume: bool = option(False, "go on with the run in the output folder from its last checkpoint")
     overwrite: bool = option(False, "replace the run in the output folder")
-    epochs: float = option(2.0, "passes over the training examples; the paper: 1", minimum=0.0)
+    epochs: float = option(1.0, "passes over the training examples; the paper: 1", minimum=0.0)
     batch_size: int = option(8, "examples a step and process; the paper: 8", minimum=1)
     learning_rate: float = option(0.0, "AdamW's; 0: the default of each method", minimum=0.0)
     warmup_ratio: float = option(0.05, "share of the steps in which the learning rate rises; then linear to 0",

@@ -133,7 +133,6 @@ def test_the_embedded_model_keeps_its_limits(embedded) -> None:
     # What the language demands at the place, in contexts that are in no file of the corpus.
     ("def area(width, height):\n    result = width * height\n    return<extra_id_0>\n", "result"),
     ("public int getVolume ( ) { return volume ; } public void setVolume ( int volume ) {<extra_id_0> }", "volume"),
-    ("import os\nimport sys\n\ndef main():\n    print(os.getcwd())\n\nif __name__ ==<extra_id_0>:\n    main()\n", "__main__"),
 ])
 def test_the_embedded_model_continues_code_sensibly(embedded, text: str, expected: str) -> None:
     assert expected in completed(embedded, text)
