@@ -7,7 +7,6 @@
     ├── ConfigurationError(ValueError)               settings that are out of range or contradict each other
     ├── ShapeError(ValueError)                       tensors that do not fit together
     ├── DataError(ValueError)                        an example, a file of examples or a graph that cannot be used
-    │   └── AlignmentError                           tokens and graph nodes that cannot be brought together
     ├── BackboneError(ValueError)                    a language model that cannot be loaded or is of no known family
     │   └── BackboneMismatchError                    an artefact made for another language model than the one given
     ├── OutputExistsError(FileExistsError)           an output that would be overwritten
@@ -61,10 +60,6 @@ class ShapeError(TransducerError, ValueError):
 
 class DataError(TransducerError, ValueError):
     """An example, a file of examples or a graph that cannot be used."""
-
-
-class AlignmentError(DataError):
-    """Tokens and graph nodes that cannot be brought together, for want of offsets or because they disagree."""
 
 
 class BackboneError(TransducerError, ValueError):

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from tasks import Example, Task
 
+    from .adapted_model import AdaptedModel
     from .backbone import Backbone
     from .measure import ResultRow
-    from .adapted_model import AdaptedModel
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ dropout 0.1, prefix of 10 tokens; 25 prompt tokens are ours).
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from pathlib import Path
 
 from peft import LoraConfig, PeftConfig, PrefixTuningConfig, PromptTuningConfig, TaskType, get_peft_model, set_peft_model_state_dict
@@ -28,8 +29,9 @@ class PeftMethod(DirectModel):
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
             self.language_model = get_peft_model(backbone.model, self.configuration())
 
+    @abstractmethod
     def configuration(self) -> PeftConfig:
-        raise NotImplementedError
+        """What peft is to build around the backbone."""
 
     def train(self, mode: bool = True):
         """The backbone stays in evaluation mode; a method's own dropout follows `mode`."""
