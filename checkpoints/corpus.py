@@ -2,10 +2,11 @@
 
 Sources, each a stream of its own with a share of the training windows:
 
-* ``python``: the `.py` files of packages installed in this environment (their tests too, which is where a model
-  learns what tests look like), without the packages behind the embedded task (`networkx`, `numpy`);
+* ``python``, ``python_tests``: the `.py` files of packages installed in this environment, their tests apart, without
+  the packages behind the embedded task (`networkx`, `numpy`);
 * ``java``, ``csharp``: `corpus/java_methods` and `corpus/csharp_methods` of a data folder, documentation in front;
-* ``java_tests``, ``java_summaries``, ``java_translation``, ``java_repair``: the *source* sides of the train splits.
+* ``java_tests``, ``java_summaries``, ``java_translation``, ``java_repair``: the *source* sides of the train splits,
+  tests without the placeholder of their assertion.
 
 What is forbidden is listed by `forbidden_texts`: every function of the packages behind the embedded task and both
 sides of every validation and test row of the data folder. A document is dropped when it contains half or more of the
@@ -28,10 +29,15 @@ EMBEDDED_TASK_PACKAGES = ("networkx", "numpy")
 """The packages whose modules the embedded `assert` task is mined from; none of their text is trained on."""
 
 PYTHON_PACKAGE_CHARACTERS = 14_000_000
-"""Cap per package, so that no single package is more than about a seventh of the Python text."""
+"""Cap per package and stream, so that no single package makes up most of the Python text."""
 
 TASK_FOLDERS = {"java_tests": "assert", "java_summaries": "summarization", "java_translation": "translation",
                 "java_repair": "repair"}
+
+PLACEHOLDER_STATEMENT = re.compile(r'\s*"<AssertPlaceHolder>" ;')
+"""Stands where an assertion was taken out; a model that reads it as code learns to write it in place of assertions."""
+
+TEST_FILE = re.compile(r"(^|/)tests?/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
 
 SHINGLE = 8
 CONTAINMENT = 0.5
@@ -131,17 +137,21 @@ def forbidden_texts(data: Path | None, packages: Iterable[str] = EMBEDDED_TASK_P
                             yield row[field]
 
 
-def python_documents(index: ContaminationIndex, report: Counter) -> Iterator[str]:
-    """Files of the installed packages, each without forbidden functions, repeated functions and opening comments."""
+def python_documents(index: ContaminationIndex, report: Counter) -> Iterator[tuple[str, str]]:
+    """(stream, text) of the installed packages' files, without forbidden functions, repeated ones and opening comments."""
     seen: set[bytes] = set()
     for package in sorted(path for path in site_packages().iterdir() if path.is_dir()):
         if package.name in EMBEDDED_TASK_PACKAGES or not package.name.isidentifier():
             continue
-        taken = 0
+        taken: Counter[str] = Counter()
         # Files in hash order, so that a capped package contributes a cross-section of itself.
         for path in sorted(python_files(package), key=lambda path: hashlib.sha1(str(path.relative_to(package)).encode()).digest()):
-            if "numpy" in str(path.relative_to(package.parent)):
+            place = path.relative_to(package.parent).as_posix()
+            if "numpy" in place:
                 report["python: files named after numpy, skipped"] += 1
+                continue
+            stream = "python_tests" if TEST_FILE.search(place) else "python"
+            if taken[stream] > PYTHON_PACKAGE_CHARACTERS:
                 continue
             text = path.read_text(encoding="utf-8", errors="replace")
             if not 200 < len(text) < 400_000 or "\ufffd" in text:
@@ -161,11 +171,10 @@ def python_documents(index: ContaminationIndex, report: Counter) -> Iterator[str
             kept = re.sub(r"\A(\s*#[^\n]*\n|\s+)+", "", kept)
             if len(kept) < 200:
                 continue
-            yield kept
-            taken += len(kept)
-            if taken > PYTHON_PACKAGE_CHARACTERS:
-                report[f"python: packages cut at {PYTHON_PACKAGE_CHARACTERS} characters"] += 1
-                break
+            yield stream, kept
+            taken[stream] += len(kept)
+            if taken[stream] > PYTHON_PACKAGE_CHARACTERS:
+                report[f"{stream}: packages cut at {PYTHON_PACKAGE_CHARACTERS} characters"] += 1
 
 
 def method_documents(path: Path) -> Iterator[str]:
@@ -173,6 +182,12 @@ def method_documents(path: Path) -> Iterator[str]:
     for row in read_rows(path):
         doc = (row.get("doc") or "").strip()
         yield (f"/** {doc} */\n" if doc else "") + row["code"]
+
+
+def source_documents(path: Path) -> Iterator[str]:
+    """The source sides of a task's rows, without the placeholder of an assertion."""
+    for row in read_rows(path):
+        yield PLACEHOLDER_STATEMENT.sub("", row["source"])
 
 
 def documents(data: Path | None, index: ContaminationIndex, report: Counter) -> Iterator[tuple[str, str]]:
@@ -186,13 +201,13 @@ def documents(data: Path | None, index: ContaminationIndex, report: Counter) -> 
             report[f"{stream}: characters"] += len(text)
             yield stream, text
 
-    for text in python_documents(index, report):
-        report["python: documents"] += 1
-        report["python: characters"] += len(text)
-        yield "python", text
+    for stream, text in python_documents(index, report):
+        report[f"{stream}: documents"] += 1
+        report[f"{stream}: characters"] += len(text)
+        yield stream, text
     if data is None:
         return
     yield from checked("java", method_documents(data / "corpus" / "java_methods.jsonl.gz"))
     yield from checked("csharp", method_documents(data / "corpus" / "csharp_methods.jsonl.gz"))
     for stream, folder in TASK_FOLDERS.items():
-        yield from checked(stream, (row["source"] for row in read_rows(data / folder / "train.jsonl.gz")))
+        yield from checked(stream, source_documents(data / folder / "train.jsonl.gz"))

@@ -57,6 +57,8 @@ def model_card(name: str, model: T5ForConditionalGeneration, recipe: dict, repor
         "- Objectives: " + ", ".join(f"{objective} {share:.0%}" for objective, share in zip(OBJECTIVES, SHARES))
         + f" (in the first {FIRST_STEPS} steps " + ", ".join(f"{share:.0%}" for share in FIRST_SHARES)
         + f"); encoder {ENCODER_LENGTH}, decoder {DECODER_LENGTH} tokens (`checkpoints/objectives.py`).",
+        *(f"- After {entry['step']:,} steps, at {entry['seconds'] / 60:.0f} minutes: {entry['change']}"
+          for entry in log if "change" in entry),
         "- Made by `python -m checkpoints.pretrain`; not reproducible bit for bit, since the schedule follows the clock.",
         "",
         "## Data",
@@ -92,7 +94,8 @@ def model_card(name: str, model: T5ForConditionalGeneration, recipe: dict, repor
 
 def _stream_row(stream: str, share: float, report: dict) -> str:
     dropped = report.get(f"{stream}: documents dropped as forbidden", 0)
-    removed = f"{report.get('python: forbidden functions removed', 0)} functions" if stream == "python" else f"{dropped} documents"
+    removed = (f"{report.get('python: forbidden functions removed', 0)} functions, its tests' among them" if stream == "python"
+               else "see python" if stream == "python_tests" else f"{dropped} documents")
     return (f"| {stream} | {share:.1%} | {report[f'{stream}: documents']:,} | {report[f'{stream}: train tokens']:,} | "
             f"{report[f'{stream}: characters per token, times 1000'] / 1000:.2f} | {removed} |")
 

@@ -2,8 +2,9 @@
 
 * `spans`: T5's span denoising (Raffel et al., 2020), 20 % of the tokens in spans of mean length 4, each replaced by
   a sentinel; the target lists sentinel and span in turn.
-* `statements`: the same with one to three whole statements or lines as spans, which is what completing an assertion
-  asks for. A statement ends with a token that holds `;`, `{` or `}` or stands before a line break.
+* `statements`: the same with one to six whole statements or lines as spans, which is what completing an assertion
+  asks for; the more of them, the more a step of the fixed decoder length teaches. A statement ends with a token that
+  holds `;`, `{` or `}` or stands before a line break.
 * `reconstruct`: text infilling in the manner of BART (Lewis et al., 2020): the encoder reads the window with spans of a
   stretch of it replaced by `<mask>`, the first sentinel stands before the stretch, and the target is the stretch as it
   was. Most of it can be copied, which is what teaches the decoder to find its place in the input early on; without it,
@@ -34,6 +35,7 @@ SHARES = (0.30, 0.45, 0.05, 0.20)
 NOISE_DENSITY = 0.20
 MEAN_SPAN = 4
 LONGEST_STATEMENT = 40
+MOST_STATEMENTS = 6
 IGNORED_LABEL = -100
 
 
@@ -71,7 +73,7 @@ def random_spans(length: int, random: np.random.Generator) -> list[tuple[int, in
 
 
 def statement_spans(window: np.ndarray, vocabulary: Vocabulary, random: np.random.Generator) -> list[tuple[int, int]]:
-    """One to three whole statements of 3 to 40 tokens, at most 80 in all; none where the window has no statement."""
+    """One to six whole statements of 3 to 40 tokens, at most 84 in all; none where the window has no statement."""
     breaks = vocabulary.line_break[window]
     ends = vocabulary.statement_end[window]
     # A statement starts after any boundary, and stops before a line break or after a token that ends it.
@@ -81,7 +83,7 @@ def statement_spans(window: np.ndarray, vocabulary: Vocabulary, random: np.rando
     candidates = np.flatnonzero((sizes >= 3) & (sizes <= LONGEST_STATEMENT))
     if not len(candidates):
         return []
-    chosen = random.permutation(candidates)[:random.integers(1, 4)]
+    chosen = random.permutation(candidates)[:random.integers(1, MOST_STATEMENTS + 1)]
     spans, total = [], 0
     for index in chosen:
         total += int(sizes[index])

@@ -152,7 +152,8 @@ def load_checkpoint(folder: Path, model, optimizers: dict) -> dict:
     return state
 
 
-def train(work: Path, minutes: float, recipe: Recipe, compile_model: bool, save_every: float = 600.0) -> None:
+def train(work: Path, minutes: float, recipe: Recipe, compile_model: bool, change: str = "",
+          save_every: float = 600.0) -> None:
     streams = Streams(work)
     vocabulary = Vocabulary.of(streams.tokenizer)
     model = build_model(recipe, len(streams.tokenizer))
@@ -165,6 +166,8 @@ def train(work: Path, minutes: float, recipe: Recipe, compile_model: bool, save_
     recent: list[float] = []
     (work / "recipe.json").write_text(json.dumps(asdict(recipe) | {"minutes": minutes}, indent=1) + "\n", encoding="utf-8")
     with (work / "log.jsonl").open("a", encoding="utf-8") as log:
+        if change:
+            log.write(json.dumps(state | {"change": change}) + "\n")
         while state["seconds"] < budget:
             factor = rate_factor(state["seconds"] / budget)
             for kind, optimizer in optimizers.items():
@@ -203,6 +206,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="data folder with corpus/ and the tasks; without it only Python is used")
     parser.add_argument("--minutes", type=float, default=120.0, help="training time in all, over all calls")
     parser.add_argument("--compile", action="store_true", help="compile the model (needs a C++ compiler; faster)")
+    parser.add_argument("--change", default="", metavar="TEXT",
+                        help="what is different from this call on, for the log and the model card")
     parser.add_argument("--export", type=Path, metavar="DIR", help="write the trained model to DIR instead of training")
     options = parser.parse_args(arguments)
     recipe = Recipe()
@@ -213,7 +218,7 @@ def main(arguments: list[str] | None = None) -> int:
         write_model_folder(options.export, options.work, model, streams)
         return 0
     prepare(options.work, options.data)
-    train(options.work, options.minutes, recipe, options.compile)
+    train(options.work, options.minutes, recipe, options.compile, options.change)
     return 0
 
 

@@ -20,17 +20,20 @@ from .tokenizer import train_tokenizer
 
 VOCABULARY_SIZE = 12_288
 HELDOUT_ONE_IN = 200
-TOKENIZER_TEXT = {"python": 24_000_000, "java": 16_000_000, "csharp": 2_000_000, "java_tests": 8_000_000,
+TOKENIZER_TEXT = {"python": 18_000_000, "python_tests": 6_000_000, "java": 16_000_000, "csharp": 2_000_000, "java_tests": 8_000_000,
                   "java_summaries": 2_000_000}
 """Characters of each stream that the tokenizer is trained on."""
 
-STREAM_SHARES = {"python": 0.40, "java": 0.27, "java_tests": 0.22, "csharp": 0.04, "java_summaries": 0.04,
-                 "java_translation": 0.015, "java_repair": 0.015}
+STREAM_SHARES = {"python": 0.27, "python_tests": 0.25, "java": 0.20, "java_tests": 0.20, "csharp": 0.02,
+                 "java_summaries": 0.03, "java_translation": 0.015, "java_repair": 0.015}
 """Share of the training windows drawn from each stream; renormalised over the streams that are present."""
 
 
 def prepare(output: Path, data: Path | None) -> None:
-    """Gather, check, tokenize and store the corpus. Takes about five minutes; nothing is done where it is done."""
+    """Gather, check, tokenize and store the corpus. Takes about five minutes; nothing is done where it is done.
+
+    A tokenizer that the folder already holds is kept, so that a model can go on with a corpus that was changed.
+    """
     if (output / "report.json").exists():
         return
     output.mkdir(parents=True, exist_ok=True)
@@ -40,8 +43,9 @@ def prepare(output: Path, data: Path | None) -> None:
     texts: dict[str, list[str]] = {}
     for stream, text in documents(data, index, report):
         texts.setdefault(stream, []).append(text)
-    tokenizer = train_tokenizer(_sample(texts), VOCABULARY_SIZE)
-    tokenizer.save_pretrained(output / "tokenizer")
+    if not (output / "tokenizer").exists():
+        train_tokenizer(_sample(texts), VOCABULARY_SIZE).save_pretrained(output / "tokenizer")
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(output / "tokenizer")
     arrays: dict[str, np.ndarray] = {}
     for stream, members in texts.items():
         train, heldout = [], []

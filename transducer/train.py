@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,8 @@ def _attempt(settings: TrainSettings, task: Task, data: Data, method: str, seed:
         _train_and_score(settings, task, data, row, backbone, folder, console)
     except (TrainingError, torch.OutOfMemoryError) as error:
         row.status, row.reason = "failed", " ".join(str(error).split())
-        console.print(f"[red]{method}, seed {seed}: {row.reason}[/red]", highlight=False)
+        # Whatever was asked to be quiet, and on whichever process it happened.
+        print(f"{method}, seed {seed}: {row.reason}", file=sys.stderr)
     return row
 
 
@@ -198,16 +200,16 @@ def _train(settings: TrainSettings, model: AdaptedModel, train: list, valid: lis
            console: Console, progress: bool) -> None:
     from .trainer import fit
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-        def report(entry: dict) -> None:
+    def report(entry: dict) -> None:
+        # Called by the main process alone: another one must not make the folder before the main one has looked at it.
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry) + "\n")
-            log.flush()
-            if "eval_loss" in entry:
-                console.print(f"  step {entry['step']:>5}: valid loss {entry['eval_loss']:.4f}", highlight=False)
+        if "eval_loss" in entry:
+            console.print(f"  step {entry['step']:>5}: valid loss {entry['eval_loss']:.4f}", highlight=False)
 
-        begin = time.perf_counter()
-        trainer = fit(model, train, valid, settings, row.seed, folder / "checkpoints", report, progress)
+    begin = time.perf_counter()
+    trainer = fit(model, train, valid, settings, row.seed, folder / "checkpoints", report, progress)
     row.train_seconds = time.perf_counter() - begin
     # The first steps pay for allocation and warm-up.
     steps = trainer.step_seconds[3:] or trainer.step_seconds

@@ -78,13 +78,14 @@ def test_training_lowers_the_loss_resumes_and_exports(work: Path, tmp_path: Path
 
 def test_the_command_trains_and_writes_a_loadable_folder(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrain, "Recipe", lambda: SMALL)
-    assert pretrain.main(["--work", str(work), "--minutes", "0.02"]) == 0
+    assert pretrain.main(["--work", str(work), "--minutes", "0.02", "--change", "A trial."]) == 0
     assert pretrain.main(["--work", str(work), "--export", str(tmp_path / "model")]) == 0
     model = AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "model", dtype="auto")
     assert model.dtype == torch.bfloat16
     card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     last = json.loads((work / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     assert f"{last['step']:,} steps" in card and "| python |" in card
+    assert "- After 0 steps, at 0 minutes: A trial." in card
 
 
 def test_every_trained_parameter_has_an_optimizer() -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.transducer import tiny
+from transducer import train
 from transducer.backbone import Backbone, load_backbone
+from transducer.commands import command_line
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +25,16 @@ def other_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write_data(tmp_path_factory.mktemp("data") / "asserts")
+
+
+@pytest.fixture(scope="session")
+def run(model_folder: Path, data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of the main command; tests leave it as it is."""
+    output = tmp_path_factory.mktemp("runs") / "run"
+    assert command_line(train.main, [
+        "--model", str(model_folder), "--data", f"file:{data_folder}", "--output", str(output), "--epochs", "1",
+        "--max-target-tokens", "12", "--precision", "float32", "--quiet"]) == 0
+    return output
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ def test_two_processes_train_together(model_folder: Path, data_folder: Path, tmp
                    str(model_folder), "--precision", "float32", "--epochs", "1", "--max-target-tokens", "12", "--output",
                    str(output), "--quiet"]
         result = subprocess.run(command, capture_output=True, text=True, timeout=200)
-        assert result.returncode == 0, result.stderr[-2000:]
+        assert result.returncode == 0, result.stdout + result.stderr
         rows = [json.loads(line) for line in (output / RESULTS_FILE).read_text(encoding="utf-8").splitlines()]
         assert [row["status"] for row in rows] == ["ok"]
         log = [json.loads(line) for line in (output / "log.jsonl").read_text(encoding="utf-8").splitlines()]
         return log[-1]["step"]
 
     alone = steps(tmp_path / "alone")
-    together = steps(tmp_path / "together", "-m", "torch.distributed.run", "--nproc-per-node", "2")
+    together = steps(tmp_path / "together", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     assert together == alone / 2

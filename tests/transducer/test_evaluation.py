@@ -197,15 +197,6 @@ def test_an_epoch_visits_every_example_once_in_an_order_of_seed_and_epoch(count:
 # The command
 
 
-@pytest.fixture(scope="module")
-def run(model_folder: Path, data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("runs") / "run"
-    assert command_line(train.main, [
-        "--model", str(model_folder), "--data", f"file:{data_folder}", "--output", str(output), "--epochs", "1",
-        "--max-target-tokens", "12", "--precision", "float32", "--quiet"]) == 0
-    return output
-
-
 def test_the_command_repeats_the_figures_of_the_run(
         run: Path, data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSDUCER_CACHE", str(tmp_path))

@@ -176,7 +176,7 @@ def test_a_row_without_nodes_reads_nothing(name: str) -> None:
     fused = setup().embeddings[1]
     assert torch.equal(fused[added:], setup.embeddings[1])
     if added:
-        assert torch.equal(fused[:added], 2 * setup.fusion.prompts.base)
+        assert torch.equal(fused[:added], 2 * setup.fusion.prompts.plain)
 
 
 def test_no_nodes_at_all(name: str) -> None:
@@ -256,7 +256,7 @@ def test_the_default_fusion_computes_its_equations() -> None:
                 torch.testing.assert_close(result[row, PROMPTS + token], expected, **EXACT)
             for place in range(PROMPTS):
                 pool = torch.cat((nothing, own))
-                expected = 1.5 * (prompts.base[place] + attend(prompts.queries[place], pool, pool) @ fusion.up)
+                expected = 1.5 * (10 * prompts.base[place] + attend(prompts.queries[place], pool, pool) @ fusion.up)
                 torch.testing.assert_close(result[row, place], expected, **EXACT)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from checkpoints.artefact import read_artefact
 from tests.transducer import tiny
-from transducer import TransducerModel, evaluate, export, predict, report, train
+from transducer import TransducerModel, evaluate, export, predict, report
 from transducer.backbone import load_backbone
 from transducer.commands import command_line
 
@@ -67,15 +67,6 @@ JAVA_FOCAL = '''class Square {
     }
 }
 '''
-
-
-@pytest.fixture(scope="module")
-def run(model_folder: Path, data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("runs") / "run"
-    assert command_line(train.main, [
-        "--model", str(model_folder), "--data", f"file:{data_folder}", "--output", str(output), "--epochs", "1",
-        "--max-target-tokens", "12", "--precision", "float32", "--quiet"]) == 0
-    return output
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ class CombinedFusion(nn.Module):
             fused = self._tokens(embeddings, attention_mask, view)
             if self.prompts is None:
                 return FusedInput(fused, attention_mask)
-            front = self.embedding_scale * (self.prompts.base + self.prompts(view) @ self.up)  # [B, k, D]
+            front = self.embedding_scale * (self.prompts.plain + self.prompts(view) @ self.up)  # [B, k, D]
         return FusedInput(
             torch.cat((front.to(embeddings.dtype), fused), dim=1),
             torch.cat((attention_mask.new_ones(front.shape[:2]), attention_mask), dim=1),
