@@ -17,7 +17,7 @@ class PublishedTransducer(TransducerModel):
 
     method = "published"
     artefact = "adapter"
-    default_learning_rate = 3e-3
+    default_learning_rate = 1e-2
     remark = "the fusion of the paper's code, which never reads the graph"
 
     def __init__(self, backbone, settings, engine="auto"):
