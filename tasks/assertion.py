@@ -1,8 +1,9 @@
 """Task `assert`: a test with its assertion replaced by a placeholder, plus the method under test -> the assertion.
 
 The form of the input follows ATLAS (Watson et al., ICSE 2020): the test method, in which `"<AssertPlaceHolder>"` stands
-as a statement where the assertion was and all other assertions are gone, then the focal method. The quotes belong to the
-placeholder, so that the source still parses.
+as a statement where the assertion was, then the focal method. The quotes belong to the placeholder, so that the source still
+parses. Later assertions are gone; earlier ones are gone from data made in the manner of ATLAS, which has tests with a single
+assertion, and stay in the embedded data (`tasks.mining`). An answer that stands in the source as it is makes no example.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Tests of installed Python packages -> examples of the task `assert`.
 
-One example per assertion. Its source is the test without documentation and without its other assertions, the placeholder
-where the assertion was; then, where the test reads what a set-up method of its class keeps on the instance, that method;
+One example per assertion. Its source is the test without documentation, the placeholder where the assertion was. Assertions
+before it stay, since whoever writes the next one has written them; those after it go, since they often say the answer in
+other words. Then, where the test reads what a set-up method of its class keeps on the instance, that method;
 then the focal function (`tasks.focal`). Its target is the assertion on one line. Files are read and parsed; nothing is
 imported or run. The same files give the same examples in the same order.
 
@@ -161,10 +162,7 @@ class TestMiner:
             try:
                 if len(kept) == EXAMPLES_PER_TEST:
                     raise Dropped("over_three_per_test")
-                example = self._example(assertion)
-                if any(example.source == other.source for other in kept):
-                    raise Dropped("same_source_in_test")
-                kept.append(example)
+                kept.append(self._example(assertion))
             except (Dropped, CannotCut) as reason:
                 self.report.drops[str(reason)] += 1
         return kept
@@ -199,9 +197,9 @@ class TestMiner:
         return self._as_example(source, target, assertion, focal)
 
     def _test_text(self, assertion: Assertion) -> str:
-        others = [other.node for other in self.all if other is not assertion]
-        hollow = assertion_blocks(self.test.node, {id(other) for other in others})
-        return self._text.cut([*others, *hollow], assertion.node, PLACEHOLDER)
+        later = [other.node for other in self.all if other.node.lineno > assertion.node.lineno]
+        hollow = assertion_blocks(self.test.node, {id(other) for other in later})
+        return self._text.cut([*later, *hollow], assertion.node, PLACEHOLDER)
 
     @cached_property
     def _setup_texts(self) -> list[str]:

@@ -67,7 +67,7 @@ class TrainSettings(TransducerSettings):
     max_grad_norm: float = option(1.0, "gradient clipping; the paper: 1.0", minimum=0.0)
     seed: int = option(0, "seed of the first run", minimum=0)
     seeds: int = option(1, "runs per method, with seeds seed, seed + 1, ...", minimum=1)
-    train_limit: int = option(2000, "training examples used at most; 0: all", minimum=0)
+    train_limit: int = option(3000, "training examples used at most; 0: all", minimum=0)
     valid_limit: int = option(200, "validation examples used at most; 0: all", minimum=0)
     test_limit: int = option(300, "test examples used at most; 0: all", minimum=0)
     max_source_tokens: int = option(400, "longest input in tokens; the paper: 400", minimum=16)

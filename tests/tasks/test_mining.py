@@ -89,11 +89,11 @@ def test_alone():
 
 def test_empty_block():
     value = half(6)
+    assert value
     try:
         assert value == 3
     except ValueError:
         raise
-    assert value
 
 @pytest.mark.parametrize("x", [1])
 def test_steps(x):
@@ -138,6 +138,7 @@ def test_repeated():
     value = half(2)
     assert value == 1
     assert value < 2
+    assert value == 1
 
 def test_many():
     a = half(1)
@@ -203,8 +204,9 @@ def test_an_example_is_the_test_a_blank_line_and_the_focal_function(mined) -> No
 def add(a, b):
     return a + b'''
     assert first.target == "assert total == 2"
-    assert second.source.splitlines()[:4] == ["def test_add():", "    total = tb.add(1, 1)", "    other = tb.add(2, 2)",
-                                              '    "<AssertPlaceHolder>"']
+    assert second.source.splitlines()[:5] == [
+        "def test_add():", "    total = tb.add(1, 1)", "    assert total == 2", "    other = tb.add(2, 2)",
+        '    "<AssertPlaceHolder>"']
     assert second.target == "assert_equal(other, 4)"
 
 
@@ -215,12 +217,20 @@ def test_metadata_say_where_it_is_from_and_how_the_focal_function_was_found(mine
                      "focal_file": "toolbox/maths.py", "focal_heuristic": "call_of_variable", "focal_confidence": "high"}
 
 
-def test_a_block_that_only_asserts_goes_as_a_whole(mined) -> None:
-    first, second = of(mined, "test_block")
+def test_later_assertions_go_with_the_blocks_that_only_assert_and_earlier_ones_stay(mined) -> None:
+    first, second, third = of(mined, "test_block")
     assert first.source.startswith('def test_block():\n    value = half(4)\n    if value:\n        "<AssertPlaceHolder>"\n\ndef halve')
     assert second.source.startswith(
-        'def test_block():\n    value = half(4)\n    for _ in range(2):\n        "<AssertPlaceHolder>"\n\ndef halve')
-    assert (first.target, second.target) == ("assert value == 2", "assert_allclose(value, 2)")
+        'def test_block():\n    value = half(4)\n    if value:\n        assert value == 2\n    for _ in range(2):\n'
+        '        "<AssertPlaceHolder>"\n\ndef halve')
+    assert '        assert_allclose(value, 2)\n        "<AssertPlaceHolder>"\n\ndef halve' in third.source
+    assert [example.target for example in (first, second, third)] == [
+        "assert value == 2", "assert_allclose(value, 2)", "assert value > 1"]
+
+
+def test_an_assertion_that_was_made_before_is_no_example(mined) -> None:
+    assert [example.target for example in of(mined, "test_repeated")] == ["assert value == 1", "assert value < 2"]
+    assert mined[1].drops["answer_in_source"] == 1
 
 
 def test_a_block_that_would_be_left_empty_drops_the_example(mined) -> None:
@@ -268,8 +278,8 @@ def test_another_assertion_does_not_make_a_focal_function(mined) -> None:
 def test_every_assertion_is_kept_or_counted(mined) -> None:
     examples, report = mined
     assert dict(report.drops) == {
-        "same_source_in_test": 2,  # the second assertions of the loop of test_block and of test_repeated
-        "empty_block": 1,  # test_empty_block, whose `try` would be left empty for its second assertion
+        "answer_in_source": 1,  # the third assertion of test_repeated
+        "empty_block": 1,  # test_empty_block, whose `try` would be left empty for its first assertion
         "helper_of_the_test_file": 1,  # self.assertSquare
         "shares_line": 1,  # test_dropped: `assert value; value = 2`
         "in_nested_function": 1,  # test_dropped
