@@ -131,8 +131,10 @@ def test_the_embedded_model_keeps_its_limits(embedded) -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), [
-    # What the language demands at the place, in contexts that are in no file of the corpus.
-    ("def area(width, height):\n    result = width * height\n    return<extra_id_0>\n", "result"),
+    # What the language or its custom demands at the place.
+    ("def test_sum():\n    expected = 3\n    result = add(1, 2)\n    assert<extra_id_0>\n", "result == expected"),
+    ("import numpy as<extra_id_0>\n\nx = np.zeros(3)\n", "np"),
+    ("for ( int i = 0 ; i < items . length ;<extra_id_0> ) { total += items [ i ] ; }", "i ++"),
     ("public int getVolume ( ) { return volume ; } public void setVolume ( int volume ) {<extra_id_0> }", "volume"),
 ])
 def test_the_embedded_model_continues_code_sensibly(embedded, text: str, expected: str) -> None:

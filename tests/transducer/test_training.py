@@ -407,7 +407,9 @@ def test_a_method_that_fails_is_a_row_and_the_others_finish(
     assert (failed.method, failed.status, finished.method, finished.status) == ("published", "failed", "none", "ok")
     assert "the loss is" in failed.reason and "lower --learning-rate" in failed.reason
     assert failed.test_loss is None and finished.test_loss is not None and finished.scores.keys() == METRICS
-    assert "published, seed 0 failed: the loss is" in capsys.readouterr().out.replace("\n", " ")
+    printed = capsys.readouterr()
+    assert "published, seed 0 failed: the loss is" in printed.out.replace("\n", " ")
+    assert printed.err.startswith("published, seed 0: the loss is"), "at once, and on any process"
     assert not (output / "metrics.json").exists()
     assert command(output, *flags, "--resume") == 1
 
