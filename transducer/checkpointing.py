@@ -34,6 +34,8 @@ class CheckpointHooks:
     """Mixin for `transformers.Trainer`: saves and restores what is trained, and nothing of the backbone."""
 
     def _save(self, output_dir: str | None = None, state_dict=None) -> None:
+        if not self.args.should_save:  # `Trainer` calls this on every process
+            return
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         self.accelerator.unwrap_model(self.model).save(folder / "adapter")

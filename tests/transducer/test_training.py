@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
+from transformers import TrainingArguments
 
 from checkpoints.artefact import read_artefact
 from tests.transducer import tiny
@@ -22,6 +23,7 @@ from transducer.checkpointing import last_checkpoint
 from transducer.commands import command_line
 from transducer.measure import ResultRow
 from transducer.methods import METHODS, build_method
+from transducer.prepare import Preparer
 from transducer.config import TransducerSettings
 from transducer.trainer import AdapterTrainer
 
@@ -146,6 +148,34 @@ def test_checkpoints_hold_what_is_trained_and_no_pickle(reference: Path) -> None
         # AdamW keeps two moments a number and one step count a tensor.
         moments = sum(tensor.numel() for tensor in load_file(checkpoint / "optimizer.safetensors").values())
         assert moments == sum(2 * tensor.numel() + 1 for tensor in trained.values())
+
+
+def test_examples_are_prepared_once_for_all_methods_and_seeds(
+        command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[int] = []
+    with_labels = Preparer.with_labels
+
+    def counted(self, examples, report, progress=False):
+        prepared.append(len(examples))
+        return with_labels(self, examples, report, progress)
+
+    monkeypatch.setattr(Preparer, "with_labels", counted)
+    flags = ("--baselines", "none", "lora", "--seeds", "2", "--epochs", "1", "--test-limit", "2", "--quiet")
+    assert command(tmp_path / "run", *flags) == 0
+    rows = rows_of(tmp_path / "run")
+    assert [row.method for row in rows] == ["transducer", "transducer", "none", "lora", "lora"]
+    assert prepared == [rows[0].train_examples, rows[0].valid_examples, rows[0].test_examples]
+    assert all(row.preparation == rows[0].preparation for row in rows)
+
+
+def test_a_process_that_is_not_to_save_writes_no_weights(
+        command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Trainer` asks every process of a launcher to save; two at once met in the place of the checkpoint."""
+    monkeypatch.setattr(TrainingArguments, "should_save", property(lambda self: False))
+    monkeypatch.setattr(AdapterTrainer, "_load_best_model", lambda self: None)
+    assert command(tmp_path / "run", "--quiet", "--epochs", "1", "--test-limit", "2") == 0
+    assert not list((tmp_path / "run" / "checkpoints").rglob("adapter"))
+    assert not list((tmp_path / "run" / "checkpoints").rglob("optimizer.safetensors"))
 
 
 # Repeating and resuming

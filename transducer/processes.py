@@ -1,0 +1,9 @@
+"""Which of the processes of a launcher this one is."""
+from __future__ import annotations
+
+import os
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one that writes; alone, it is."""
+    return int(os.environ.get("RANK", "0")) == 0
