@@ -5,7 +5,8 @@ target), makes its points and returns the frontier behind it. Jumps hand their e
 that takes them: a loop, a switch, the handlers or the finalizer of a try; what no context takes goes to EXIT.
 
 Statements nest deeply in generated code, so the rules are generators that `_run` drives with a stack of its
-own: `frontier = yield self.statement(...)` is a call. `cpg.expressions` holds the rules for expressions.
+own: `frontier = yield self.statement(...)` is a call. `cpg.expressions` holds the rules for expressions,
+`cpg.switch_flow` and `cpg.try_flow` those of switch and try.
 
 What can throw is a table (`Language.throwing`). Only a point inside a try or with gets an `exception` edge for
 that; a throw statement always has one. If no point of a try body can throw according to the table, all of
@@ -16,15 +17,13 @@ Cost: linear in the tree, times the number of ways into each finalizer.
 
 from __future__ import annotations
 
-from cpg.expressions import ExpressionFlow, Steps
-from cpg.flow_graph import ENTRY, EXIT, Finalizer, FlowGraph, Frontier, Handlers, Pending, Target
+from cpg.expressions import Steps
+from cpg.flow_graph import ENTRY, EXIT, FlowGraph, Frontier, Handlers, Pending, Target
 from cpg.languages import base
 from cpg.languages.base import Language
 from cpg.parse import SyntaxTree
-
-FINALIZER_DEPTH = 2
-"""Finalizers inside this many finalizers are built once for all ways into them, to bound the work."""
-
+from cpg.switch_flow import SwitchFlow
+from cpg.try_flow import TryFlow
 
 def control_flow(tree: SyntaxTree, language: Language) -> list[FlowGraph]:
     """The flow graphs of all bodies, outer before inner: the top level, functions, lambdas, classes.
@@ -68,7 +67,7 @@ def _owners(tree: SyntaxTree, language: Language) -> list[int]:
     return owners
 
 
-class _Builder(ExpressionFlow):
+class _Builder(SwitchFlow, TryFlow):
     """Builds one body after another; the state is that of the body in hand."""
 
     def __init__(self, tree: SyntaxTree, language: Language, owners: list[int]) -> None:
@@ -105,11 +104,17 @@ class _Builder(ExpressionFlow):
         if function is not None:
             for parameter in self._parameters(node, function):
                 frontier = self.point(parameter, "parameter", (parameter,), frontier)
+        if function is not None:
+            for group in tree.parts(node, function.prologue):
+                for initializer in tree.children[group]:
+                    frontier = _run(self.simple_steps(initializer, frontier))
         if function is not None and not isinstance(language.statements.get(tree.types[body]), base.Block):
             steps = self.simple_steps(body, frontier)
         else:
             steps = self.block(body if node else 0, frontier)
         self.graph.connect(_run(steps), EXIT)
+        for label in self.unplaced():
+            self.graph.connect([Pending(label)], EXIT)
         if function is None and len(self.graph.nodes) == 2:
             return None
         self.graph.splice_joins()
@@ -142,11 +147,23 @@ class _Builder(ExpressionFlow):
             kind = tree.types[child]
             if kind == "ERROR":
                 frontier = yield self.broken(child, frontier)
+            elif self.language.terminating and self._terminates(child):
+                frontier = yield self.jump_of(child, self.language.terminating[self._terminates(child)], frontier)
             elif statements.get(kind) is None and not self.has_splits(child):
                 frontier = self.point(child, "statement", (child,), frontier)
             else:
                 frontier = yield self.statement(child, frontier)
         return frontier
+
+    def _terminates(self, node: int) -> str:
+        """The called function's text, where the statement is only a call and the function does not return."""
+        tree, language = self.tree, self.language
+        if len(tree.children[node]) == 1 and tree.types[node] not in language.statements:
+            node = tree.children[node][0]
+        if tree.types[node] not in language.calls or not tree.children[node]:
+            return ""
+        called = tree.code(tree.children[node][0])
+        return called if called in language.terminating else ""
 
     def broken(self, node: int, frontier: Frontier) -> Steps:
         """What could not be parsed: its statements if it holds any, else one point."""
@@ -191,6 +208,8 @@ class _Builder(ExpressionFlow):
         behind: Frontier = []
         alternatives = list(reversed(tree.parts(node, rule.alternative)))
         while True:
+            for initial in tree.parts(node, rule.initial):
+                frontier = yield self.statement(initial, frontier)
             condition = tree.part(node, rule.condition)
             if condition >= 0:
                 taken, frontier = yield self.test(condition, frontier)
@@ -208,11 +227,15 @@ class _Builder(ExpressionFlow):
     def loop(self, node: int, frontier: Frontier) -> Steps:
         """while, do-while, three-part for."""
         rule, tree = self.rule(node), self.tree
+        labels = self.take_labels()
         for child in tree.parts(node, rule.initial):
-            frontier = yield self.statement(child, frontier)
-        target = Target(("break", "continue"), self.take_labels())
+            if tree.types[child] not in self.language.empty:
+                frontier = yield self.statement(child, frontier)
+        target = Target(("break", "continue"), labels)
         head = self.join(frontier)
         condition = tree.part(node, rule.condition)
+        if condition >= 0 and tree.types[condition] in self.language.empty:
+            condition = -1
         done: Frontier = []
         frontier = [Pending(head)]
         if rule.tests_first and condition >= 0:
@@ -303,6 +326,7 @@ class _Builder(ExpressionFlow):
         body = tree.part(node, rule.body)
         if label < 0 or body < 0:
             return frontier
+        frontier = self.place_label(tree.code(label), frontier)
         self.labels = self.labels | {tree.code(label)}
         if isinstance(self.language.statements.get(tree.types[body]), (base.Loop, base.ForEach, base.Labelled)):
             return (yield self.statement(body, frontier))
@@ -315,94 +339,13 @@ class _Builder(ExpressionFlow):
     def jump(self, node: int, frontier: Frontier) -> Steps:
         """A point whose only way on is to the target of the jump."""
         rule, tree = self.rule(node), self.tree
+        tokens = tree.tokens.get(node, ())
+        if rule.only and rule.only.isdisjoint(tokens):
+            return (yield self.simple_steps(node, frontier))
         label = tree.part(node, rule.label)
-        if self.has_splits(node):
-            frontier = yield self.evaluate(node, frontier)
-        behind = self.point(node, "statement", (node,), frontier)
-        if rule.kind == "throw":
-            behind = [Pending(behind[0].source, "exception")]
-        self.leave(rule.kind, tree.code(label) if label >= 0 else None, behind)
-        return []
-
-    # ----------------------------------------------------------------------------------------- try
-    def try_(self, node: int, frontier: Frontier) -> Steps:
-        """Body, handlers, finalizer; see the table in SPEC.md."""
-        rule, tree = self.rule(node), self.tree
-        finalizer_node = tree.part(node, rule.finalizer)
-        handler_nodes = tree.parts(node, rule.handler)
-        finalizer = Finalizer()
-        if finalizer_node >= 0:
-            self.contexts.append(finalizer)
-        handlers = Handlers()
-        if handler_nodes:
-            self.contexts.append(handlers)
-        first = len(self.graph.nodes)
-        for group in tree.parts(node, rule.resources):
-            for resource in tree.children[group]:
-                frontier = yield self.simple_steps(resource, frontier)
-        frontier = yield self.optional(tree.part(node, rule.body), frontier)
-        if handler_nodes:
-            if not handlers.incoming:
-                handlers.incoming = self._all_points_since(first)
-            self.contexts.pop()
-        frontier = yield self.optional(tree.part(node, rule.otherwise), frontier)
-        behind = list(frontier)
-        incoming = handlers.incoming
-        for handler in handler_nodes:
-            taken, incoming = yield self.handler(handler, rule, incoming)
-            behind += yield self.optional(tree.part(handler, rule.handler_body), taken)
-        if incoming:
-            self.leave("throw", None, incoming)
-        if finalizer_node < 0:
-            return behind
-        self.contexts.pop()
-        return (yield self.finalize(finalizer_node, behind, finalizer))
-
-    def _all_points_since(self, first: int) -> Frontier:
-        graph = self.graph
-        points = range(first, len(graph.nodes))
-        return [Pending(point, "exception", True) for point in points if graph.kinds[point] != "join"]
-
-    def handler(self, node: int, rule: base.Try, incoming: Frontier) -> Steps:
-        """The point of a handler: (edges into its body, edges of what it does not take)."""
-        tree = self.tree
-        filter_node = tree.part(node, rule.filter)
-        if filter_node < 0 or filter_node == tree.part(node, rule.handler_body):
-            return incoming, []
-        everything = not self.names_of(filter_node).isdisjoint(self.language.catches_everything)
-        if rule.ordered:
-            incoming = yield self.evaluate(filter_node, incoming)
-            source = self.point(filter_node, "condition", (filter_node,), incoming)[0].source
-            return [Pending(source, "true")], [] if everything else [Pending(source, "false", True)]
-        taken = self.point(filter_node, "parameter", (filter_node,), incoming)
-        return taken, [] if everything else incoming
-
-    def names_of(self, node: int) -> set[str]:
-        """The texts of the leaves under a node."""
-        tree = self.tree
-        return {tree.code(leaf) for leaf in range(node, tree.last[node]) if tree.last[leaf] == leaf + 1}
-
-    def finalize(self, node: int, behind: Frontier, finalizer: Finalizer) -> Steps:
-        """The finalizer once for each way into it, or once for all where finalizers nest."""
-        ways = dict(finalizer.pending)
-        self.finalizer_depth += 1
-        if self.finalizer_depth > FINALIZER_DEPTH or not ways:
-            entering = behind + [edge for frontier in ways.values() for edge in frontier]
-            left = yield self.block(node, entering)
-            results = {way: left for way in ways}
-            normal = left if behind or not ways else []
-        else:
-            normal = (yield self.block(node, behind)) if behind else []
-            results = {}
-            for way, frontier in ways.items():
-                results[way] = yield self.block(node, frontier)
-        self.finalizer_depth -= 1
-        for (kind, label), left in results.items():
-            if kind == "throw":
-                implicit = all(edge.implicit for edge in ways[kind, label])
-                left = [Pending(e.source, e.branch or "exception", e.implicit or implicit) for e in left]
-            self.leave(kind, label, left)
-        return normal
+        text = tree.code(label) if label >= 0 else None
+        kind = rule.kind if rule.to_case.isdisjoint(tokens) else "goto case"
+        return (yield self.jump_of(node, kind, frontier, text))
 
 
 def _present(*nodes: int) -> tuple[int, ...]:

@@ -163,7 +163,7 @@ class _DataFlow:
         return PointFacts(list(uses.values()), definitions, list(early.values()), frozenset(ended))
 
     def _is_weak(self, event: Event) -> bool:
-        return bool(event.suffix)
+        return bool(event.suffix) or event.passed
 
     def _used_inside(self, inner: int, outer: int) -> list[Use]:
         """What the point `inner` uses and the point around it, `outer`, therefore depends on."""

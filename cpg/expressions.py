@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Generator
 
-from cpg.flow_graph import EXIT, FlowGraph, Frontier, Pending, Target
+from cpg.flow_graph import EXIT, Finalizer, FlowGraph, Frontier, Pending, Target
 from cpg.languages import base
 from cpg.languages.base import Language
 from cpg.parse import SyntaxTree
@@ -28,6 +28,7 @@ class ExpressionFlow:
         self.splits = [n for n, kind in enumerate(tree.types) if kind in language.expressions and self._splits(n)]
         """Nodes inside which control flows, in preorder."""
         self.throwers = [n for n, kind in enumerate(tree.types) if kind in language.throwing and self._throws(n)]
+        self.label_nodes = self._label_nodes()
         self.start(0)
 
     def start(self, owner: int) -> None:
@@ -37,13 +38,37 @@ class ExpressionFlow:
         self.labels: frozenset[str] = frozenset()
         self.finalizer_depth = 0
         self.points: set[int] = set()
+        self.cases: list[dict] = []
+        """Of each switch around: what a goto may name -> the join in front of it."""
+        self.placed: dict[str, int] = {}
+        """Label -> the join in front of its statement."""
 
     def _splits(self, node: int) -> bool:
         rule = self.language.expressions[self.tree.types[node]]
         if not isinstance(rule, base.ShortCircuit):
             return not isinstance(rule, base.Negation)
         tokens = self.tree.tokens.get(node, ())
-        return not rule.conjunctions.isdisjoint(tokens) or not rule.disjunctions.isdisjoint(tokens)
+        return any(not table.isdisjoint(tokens) for table in (rule.conjunctions, rule.disjunctions, rule.coalescing))
+
+    def _decides(self, node: int) -> bool:
+        """Whether a short circuit's truth is that of its two sides."""
+        rule, tokens = self.language.expressions[self.tree.types[node]], self.tree.tokens.get(node, ())
+        return self._splits(node) and not rule.assigns and rule.coalescing.isdisjoint(tokens)
+
+    def _label_nodes(self) -> dict[str, int]:
+        """Label -> its node, of the labels that some goto names."""
+        tree, statements = self.tree, self.language.statements
+        jumps = {kind: rule for kind, rule in statements.items() if isinstance(rule, base.Jump) and rule.kind == "goto"}
+        if not jumps:
+            return {}
+        wanted = set()
+        labels = {}
+        for node, kind in enumerate(tree.types):
+            if kind in jumps:
+                wanted.update(tree.code(label) for label in tree.parts(node, jumps[kind].label))
+            elif isinstance(statements.get(kind), base.Labelled):
+                labels.update((tree.code(label), label) for label in tree.parts(node, statements[kind].label))
+        return {text: node for text, node in labels.items() if text in wanted}
 
     def _throws(self, node: int) -> bool:
         operators = self.language.throwing[self.tree.types[node]]
@@ -96,10 +121,45 @@ class ExpressionFlow:
         """Hand edges that jump to the innermost context that takes them, else to EXIT."""
         if not frontier:
             return
+        goal = self.label_nodes.get(label, -1) if kind == "goto" else -1
+        if kind == "goto case":
+            place = next((places[label] for places in reversed(self.cases) if label in places), None)
+            if place is not None:
+                self.graph.connect(frontier, place)
+                return
         for context in reversed(self.contexts):
+            if goal >= 0 and isinstance(context, Finalizer) and context.node <= goal < self.tree.last[context.node]:
+                break
             if context.take(kind, label, frontier):
                 return
-        self.graph.connect(frontier, EXIT)
+        self.graph.connect(frontier, EXIT if goal < 0 else self._join_of(label))
+
+    def jump_of(self, node: int, kind: str, frontier: Frontier, label: str | None = None) -> Steps:
+        """A point whose only way on is to the target of a jump."""
+        if self.has_splits(node):
+            frontier = yield self.evaluate(node, frontier, inside=True)
+        behind = self.point(node, "statement", (node,), frontier)
+        if kind == "throw":
+            behind = [Pending(behind[0].source, "exception")]
+        self.leave(kind, label, behind)
+        return []
+
+    def place_label(self, label: str, frontier: Frontier) -> Frontier:
+        """The frontier in front of a labelled statement, with the gotos that go there."""
+        if label not in self.label_nodes:
+            return frontier
+        join = self._join_of(label)
+        self.graph.connect(frontier, join)
+        return [Pending(join)]
+
+    def _join_of(self, label: str) -> int:
+        if label not in self.placed:
+            self.placed[label] = self.graph.add(-1, "join", ())
+        return self.placed[label]
+
+    def unplaced(self) -> list[int]:
+        """Joins of labels that were jumped to and are not in this body."""
+        return [join for join in self.placed.values() if not self.graph.successors[join]]
 
     def take_labels(self) -> frozenset[str]:
         """The labels in front of the statement in hand."""
@@ -120,7 +180,7 @@ class ExpressionFlow:
         tree = self.tree
         rule = self.language.expressions.get(tree.types[node])
         tokens = tree.tokens.get(node, ())
-        if isinstance(rule, base.ShortCircuit) and self._splits(node):
+        if isinstance(rule, base.ShortCircuit) and self._decides(node):
             left, right = tree.part(node, rule.left), tree.part(node, rule.right)
             if left >= 0 and right >= 0:
                 true, false = yield self.test(left, frontier)
@@ -153,7 +213,7 @@ class ExpressionFlow:
             node = self.bare(node)
             rule = self.language.expressions.get(self.tree.types[node])
             if not isinstance(rule, base.Negation):
-                return isinstance(rule, base.Ternary) or (isinstance(rule, base.ShortCircuit) and self._splits(node))
+                return isinstance(rule, base.Ternary) or (isinstance(rule, base.ShortCircuit) and self._decides(node))
             if rule.operators.isdisjoint(self.tree.tokens.get(node, ())):
                 return False
             node = self.tree.part(node, rule.operand)
@@ -161,10 +221,10 @@ class ExpressionFlow:
                 return False
 
     # ---------------------------------------------------------------------------------------- values
-    def evaluate(self, node: int, frontier: Frontier) -> Steps:
-        """The points inside an expression (or statement) whose value is wanted, in order."""
+    def evaluate(self, node: int, frontier: Frontier, inside: bool = False) -> Steps:
+        """The points inside an expression (or statement) whose value is wanted, in order; `inside`: without its own."""
         tree, splits, owner = self.tree, self.splits, self.graph.owner
-        position = bisect.bisect_left(splits, node)
+        position = bisect.bisect_left(splits, node + 1 if inside else node)
         end = tree.last[node]
         while position < len(splits) and splits[position] < end:
             split = splits[position]
@@ -183,6 +243,8 @@ class ExpressionFlow:
             return (yield self.comprehension(node, rule, frontier))
         if isinstance(rule, base.Switch):
             return (yield self.switch_value(node, frontier))
+        if isinstance(rule, base.Jump):
+            return (yield self.jump_of(node, rule.kind, frontier))
         if isinstance(rule, base.Ternary):
             condition, first, second = (
                 tree.part(node, p) for p in (rule.condition, rule.consequence, rule.alternative)
@@ -193,7 +255,22 @@ class ExpressionFlow:
             true = yield self.evaluate(first, true)
             false = yield self.evaluate(second, false)
             return true + false
+        if not self._decides(node):
+            return (yield self._coalesce(node, rule, frontier))
         true, false = yield self.test(node, frontier)
+        return true + false
+
+    def _coalesce(self, node: int, rule: base.ShortCircuit, frontier: Frontier) -> Steps:
+        """`a ?? b`, `a ||= b`: the left side decides whether the right one is evaluated."""
+        tree = self.tree
+        left, right = tree.part(node, rule.left), tree.part(node, rule.right)
+        if left < 0 or right < 0:
+            return frontier
+        true, false = yield self.test(left, frontier)
+        if rule.conjunctions.isdisjoint(tree.tokens.get(node, ())):
+            false = yield self.evaluate(right, false)
+        else:
+            true = yield self.evaluate(right, true)
         return true + false
 
     def comprehension(self, node: int, rule: base.Comprehension, frontier: Frontier) -> Steps:
@@ -227,75 +304,4 @@ class ExpressionFlow:
         if heads:
             self.graph.connect(frontier, heads[-1])
             return behind
-        return frontier
-
-    # ---------------------------------------------------------------------------------------- switch
-    def switch(self, node: int, frontier: Frontier) -> Steps:
-        """switch as a statement: without a default, no case may match."""
-        return (yield self._switch(node, frontier, exhaustive=False))
-
-    def switch_value(self, node: int, frontier: Frontier) -> Steps:
-        """switch as an expression: some case matches, or an exception leaves."""
-        return (yield self._switch(node, frontier, exhaustive=True))
-
-    def _switch(self, node: int, frontier: Frontier, exhaustive: bool) -> Steps:
-        tree = self.tree
-        rule = self.language.expressions.get(tree.types[node]) or self.language.statements[tree.types[node]]
-        selector, body = tree.part(node, rule.selector), tree.part(node, rule.body)
-        if selector >= 0:
-            frontier = yield self.evaluate(selector, frontier)
-            selector = self.bare(selector)
-            head = self.point(selector, "condition", (selector,), frontier)[0].source
-            cases, default = [Pending(head, "case")], [Pending(head, "default")]
-        else:
-            cases = default = frontier
-        target = Target(("break", "yield"), self.take_labels())
-        self.contexts.append(target)
-        falling: Frontier = []
-        has_default = False
-        for group in tree.children[body] if body >= 0 else []:
-            if tree.types[group] not in rule.groups:
-                continue
-            labels = tree.parts(group, rule.label)
-            entering: Frontier = []
-            for label in labels:
-                if self._is_default(label, rule):
-                    has_default = True
-                    entering += default
-                if not self._is_default(label, rule) or tree.children[label]:
-                    taken, cases = yield self._label(label, rule, cases)
-                    entering += taken
-            falls = tree.types[group] in rule.falling
-            entering = falling + entering
-            left = yield self._group(group, labels, entering)
-            falling = left if falls else []
-            exhaustive = exhaustive and not falls
-            if not falls:
-                target.left.extend(left)
-        self.contexts.pop()
-        missed = [] if has_default or exhaustive else default
-        return falling + target.left + missed
-
-    def _is_default(self, label: int, rule: base.Switch) -> bool:
-        tree = self.tree
-        return rule.default in tree.tokens.get(label, ()) or any(
-            tree.code(child) == rule.default for child in tree.children[label]
-        )
-
-    def _label(self, label: int, rule: base.Switch, cases: Frontier) -> Steps:
-        """A label that binds or tests has points; what fails the test goes on to the later cases."""
-        tree = self.tree
-        taken = cases
-        for pattern in tree.parts(label, rule.pattern):
-            taken = self.point(pattern, "statement", (pattern,), taken)
-        guard = tree.part(label, rule.guard)
-        if guard >= 0 and tree.children[guard]:
-            taken, failed = yield self.test(tree.children[guard][0], taken)
-            cases = cases + failed
-        return taken, cases
-
-    def _group(self, group: int, labels: list[int], frontier: Frontier) -> Steps:
-        for child in self.tree.children[group]:
-            if child not in labels:
-                frontier = yield self.statement(child, frontier)
         return frontier

@@ -19,12 +19,14 @@ NAMED_LABELS = frozenset({"IDENTIFIER", "FIELD_IDENTIFIER", "TYPE", "PARAMETER"}
 """Labels of leaves whose text is their name."""
 
 
-def extract(code: str | bytes, language: str) -> CodePropertyGraph:
+def extract(code: str | bytes, language: str, calls_define: bool = False) -> CodePropertyGraph:
     """The Code Property Graph of a file or snippet.
 
     Args:
         code: text, or bytes that should be UTF-8 (others are replaced, with a diagnostic).
         language: a name in `cpg.LANGUAGES`.
+        calls_define: a call may change its receiver and its arguments: each is a definition there that replaces
+            none. By default they are uses only.
 
     Broken code never raises: what could not be parsed is an UNKNOWN node and a diagnostic. Same input, same
     graph. Cost: linear in the text for code that people write; about a millisecond for a short method.
@@ -36,7 +38,7 @@ def extract(code: str | bytes, language: str) -> CodePropertyGraph:
     tables = get_language(language)
     tree = parse(code, tables)
     flows = control_flow(tree, tables)
-    data_edges = data_flow(tree, tables, Names(tree, tables), flows)
+    data_edges = data_flow(tree, tables, Names(tree, tables, calls_define), flows)
     nodes = _nodes(tree, tables)
     edges = Edges()
     for node in range(1, len(tree)):

@@ -137,6 +137,8 @@ class Target:
         self.left: Frontier = []
         """Edges that leave: break and yield."""
         self.continued: Frontier = []
+        self.fallen: Frontier = []
+        """Edges into the next group of a switch."""
 
     def take(self, kind: str, label: str | None, frontier: Frontier) -> bool:
         """True when the jump ends here."""
@@ -145,7 +147,8 @@ class Target:
                 return False
         elif label not in self.labels or kind not in ("break", "continue"):
             return False
-        (self.continued if kind == "continue" else self.left).extend(frontier)
+        where = {"continue": self.continued, "fallthrough": self.fallen}.get(kind, self.left)
+        where.extend(frontier)
         return True
 
 
@@ -163,12 +166,13 @@ class Handlers:
 
 
 class Finalizer:
-    """A try with a finalizer: every jump passes through it. Keeps them apart by where they want to go."""
+    """A try with a finalizer: every jump out of `node` passes through it. Keeps them apart by where they go."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: int) -> None:
+        self.node = node
         self.pending: dict[tuple[str, str | None], Frontier] = {}
 
     def take(self, kind: str, label: str | None, frontier: Frontier) -> bool:
-        """True: every jump passes through the finalizer first."""
+        """True: every jump that is handed on to here passes through the finalizer first."""
         self.pending.setdefault((kind, label), []).extend(frontier)
         return True

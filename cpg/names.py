@@ -9,7 +9,8 @@ A variable is where its name is declared plus a path: `x`, `x.f`, `x[]`. Scopes 
 
 * `hoisted` languages (Python): a name belongs to the function that binds it anywhere; class bodies are not
   visible from the functions in them; a comprehension has its own scope, all but its first iterable.
-* others (Java): a declaration is visible from its own place to the end of its block.
+* others (Java): a declaration is visible from its own place to the end of its block; the name of a nested
+  function in the whole block, and what `hoisting` declares (JavaScript's var) in the whole function.
 
 A name that nothing declares is a field of the receiver (`implicit_receiver`), so `f` and `this.f` are one
 variable, or belongs to the file. Paths are followed `PATH_LIMIT` steps deep, the usual k-limit.
@@ -30,7 +31,9 @@ PATH_LIMIT = 4
 RECEIVER = "this"
 
 # How a name is treated where it stands.
-READ, WRITE, DECLARE, RESERVE, REMOVE, IMPORT, PATTERN = range(7)
+READ, WRITE, DECLARE, RESERVE, REMOVE, IMPORT, PATTERN, EARLY, HOIST, HOIST_RESERVE = range(10)
+_DECLARING = frozenset({DECLARE, RESERVE, PATTERN, EARLY, HOIST})
+"""Modes that reach the names in a target through the bindings inside it."""
 _MODES = {"define": WRITE, "delete": REMOVE, "import": IMPORT, "pattern": PATTERN}
 
 
@@ -44,6 +47,8 @@ class Event(NamedTuple):
     spelled: str = ""
     literal: str = ""
     """Text of the last index where it is a literal: `a[0]` and `a[1]` are different elements."""
+    passed: bool = False
+    """A definition by called code, which may or may not happen."""
 
 
 class Variable(NamedTuple):
@@ -62,9 +67,10 @@ class Names:
     `holes`: function or class node -> range of what only runs when it is called.
     """
 
-    def __init__(self, tree: SyntaxTree, language: Language) -> None:
+    def __init__(self, tree: SyntaxTree, language: Language, calls_define: bool = False) -> None:
         self.tree = tree
         self.language = language
+        self.calls = language.calls if calls_define else {}
         self.events: list[Event] = []
         self.start = [0] * len(tree)
         self.end = [0] * len(tree)
@@ -108,6 +114,7 @@ class Names:
         actions: dict[str, object] = {}
         actions.update(dict.fromkeys(language.throwing, self._children))
         actions.update(dict.fromkeys(language.targets, self._target))
+        actions.update(dict.fromkeys(language.hoisting, self._hoisting))
         actions.update(dict.fromkeys(language.dotted, self._dotted))
         actions.update(dict.fromkeys(language.scopes, self._block))
         actions.update(dict.fromkeys(language.bindings, self._binding))
@@ -129,6 +136,8 @@ class Names:
         kind = self.tree.types[node]
         if kind in language.paths:
             self._emit_path(node, mode, scope)
+        if kind in self.calls:
+            self._call(node, scope)
         if kind in language.throwing:
             operators = language.throwing[kind]
             if operators is None or not operators.isdisjoint(self.tree.tokens.get(node, ())):
@@ -148,6 +157,9 @@ class Names:
 
     def _target(self, node: int, mode: int, scope: Scope) -> None:
         self._push(self._without_ignored(node, self.tree.children[node]), mode, scope)
+
+    def _hoisting(self, node: int, mode: int, scope: Scope) -> None:
+        self._push(self.tree.children[node], HOIST, scope)
 
     def _dotted(self, node: int, mode: int, scope: Scope) -> None:
         children = self.tree.children[node]
@@ -170,6 +182,10 @@ class Names:
         if self.tree.types[node] in self.language.scopes:
             scope = self._scopes.add("block", scope, scope.owner, node)
         rule: Binding = self.language.bindings[self.tree.types[node]]
+        tokens = self.tree.tokens.get(node, ())
+        if rule.only and rule.only.isdisjoint(tokens):
+            self._push(self._without_ignored(node, self.tree.children[node]), mode if mode in _DECLARING else READ, scope)
+            return
         targets = self.tree.parts(node, rule.target)
         values = self.tree.parts(node, rule.value)
         if mode == PATTERN and not targets:
@@ -178,13 +194,14 @@ class Names:
         rest = [c for c in self.tree.children[node] if c not in targets and c not in values]
         rest = self._without_ignored(node, rest)
         wanted = _MODES[rule.mode]
-        if mode in (DECLARE, PATTERN):
+        if mode == HOIST or not rule.hoists.isdisjoint(tokens):
+            wanted = HOIST_RESERVE if rule.needs_value and not values else HOIST
+        elif mode in _DECLARING:
             wanted = mode
         elif rule.needs_value and not values:
             wanted = RESERVE
         elif rule.declares:
             wanted = DECLARE
-        tokens = self.tree.tokens.get(node, ())
         reads = rule.reads and rule.plain.isdisjoint(tokens)
         self._push(rest, READ, scope)
         if reads:
@@ -205,7 +222,7 @@ class Names:
         self._push(self.tree.parts(node, rule.body), READ, inner)
         self._push(parameters, DECLARE, inner)
         stack.append((self._open_hole, node, mode, inner))
-        self._push(self.tree.parts(node, rule.binds), WRITE, scope)
+        self._push(self.tree.parts(node, rule.binds), WRITE if self.language.hoisted else EARLY, scope)
         eager = self._eager(parameters)
         stack.extend((self._mark_visited, value, mode, scope) for value in eager)
         self._push(eager, READ, scope)
@@ -232,7 +249,7 @@ class Names:
             self._stack.append((self._close_hole, node, mode, inner))
             self._push(body, READ, inner)
             self._stack.append((self._open_hole, node, mode, inner))
-        self._push(bound, WRITE, scope)
+        self._push(bound, WRITE if self.language.hoisted else DECLARE, scope)
         self._push(self._without_ignored(node, rest), READ, scope)
 
     def _open_hole(self, node: int, mode: int, scope: Scope) -> None:
@@ -266,18 +283,24 @@ class Names:
             self.events.append(Event(DELETE, scope, name, (), name))
         else:
             self._declare(name, mode, scope)
-            if mode != RESERVE:
+            if mode not in (RESERVE, HOIST_RESERVE):
                 self.events.append(Event(DEFINE, scope, name, (), name))
         self.end[node] = len(self.events)
 
     def _declare(self, name: str, mode: int, scope: Scope) -> None:
-        if mode not in (DECLARE, RESERVE):
+        position = len(self.events)
+        if mode in (EARLY, HOIST, HOIST_RESERVE):
+            position = 0
+            while mode != EARLY and scope.kind in ("block", "comprehension") and scope.parent:
+                scope = scope.parent
+            scope.names.pop(name, None)
+        elif mode not in (DECLARE, RESERVE):
             if not self.language.hoisted:
                 return
             while scope.kind == "comprehension" and scope.parent:
                 scope = scope.parent
         if name not in scope.redirects:
-            scope.names.setdefault(name, len(self.events))
+            scope.names.setdefault(name, position)
 
     def _receiver(self, node: int, mode: int, scope: Scope) -> None:
         self.events.append(Event(USE, scope, RECEIVER, (), RECEIVER))
@@ -297,6 +320,23 @@ class Names:
         elif kind in self.language.paths:
             self._emit_path(node, mode, scope)
 
+    def _call(self, node: int, scope: Scope) -> None:
+        """The definitions that called code may make: of the receiver and of what is passed."""
+        tree, language = self.tree, self.language
+        rule = self.calls[tree.types[node]]
+        passed = tree.parts(node, rule.receiver)
+        for callee in tree.parts(node, rule.callee):
+            path = language.paths.get(tree.types[callee])
+            passed += tree.parts(callee, path.base) if path is not None and path.member is not None else []
+        for group in tree.parts(node, rule.arguments):
+            passed += tree.children[group]
+        for argument in passed:
+            while tree.types[argument] in language.passing and tree.children[argument]:
+                argument = tree.children[argument][-1]
+            path = self._spell(argument)
+            if path is not None:
+                self.events.append(Event(DEFINE, scope, *path, passed=True))
+
     def _emit_path(self, node: int, mode: int, scope: Scope) -> None:
         path = self._spell(node)
         if path is None:
@@ -315,11 +355,14 @@ class Names:
         while tree.types[node] in language.paths:
             rule = language.paths[tree.types[node]]
             base, member = tree.part(node, rule.base), tree.part(node, rule.member)
-            if base < 0 or len(suffix) == PATH_LIMIT:
+            if base < 0 or len(suffix) == PATH_LIMIT or (rule.only and rule.only.isdisjoint(tree.tokens.get(node, ()))):
                 return None
             if member >= 0:
                 suffix.append("." + tree.code(member))
                 spelled.append(suffix[-1])
+            elif rule.index is None:
+                suffix.append("*")
+                spelled.append("*")
             else:
                 index = tree.part(node, rule.index)
                 shown = index >= 0 and not tree.children[index]

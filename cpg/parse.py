@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cpg.errors import CodeTypeError
-from cpg.languages.base import Language, Part, Wrapper
+from cpg.languages.base import Inside, Language, Part, Wrapper
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,18 @@ class SyntaxTree:
         if isinstance(part, int):
             return children[part : part + 1]
         if isinstance(part, tuple):
-            return [child for child in children if self.types[child] in part]
+            return [child for child in children if self.fields[child] in part or self.types[child] in part]
+        if isinstance(part, Inside):
+            return self._parts_inside(node, part)
         found = [child for child in children if self.fields[child] == part]
         return found or [child for child in children if self.types[child] == part]
+
+    def _parts_inside(self, node: int, inside: Inside) -> list[int]:
+        found: list[int] = []
+        while node >= 0 and not found:
+            found = self.parts(node, inside.part)
+            node = self.part(node, inside.along)
+        return found
 
     def part(self, node: int, part: Part | None) -> int:
         """The first child that `part` names, -1 where there is none."""

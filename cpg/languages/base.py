@@ -4,8 +4,9 @@ The passes know no language. They look a node's type up in the tables of a `Lang
 a small record that says which child plays which part. A child is named by a `Part`:
 
 * a `str` names the children in that grammar field, or, where no field has the name, of that node type;
-* a tuple of `str` names the children of any of these node types;
-* an `int` is a position among the children (comments are not counted).
+* a tuple of `str` names the children in any of these fields or of any of these node types;
+* an `int` is a position among the children (comments are not counted);
+* `Inside` looks further down.
 
 To add a language: one file that builds one `Language`, and one line in `cpg/languages/__init__.py`.
 """
@@ -15,7 +16,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Union
 
-Part = Union[str, int, "tuple[str, ...]"]
+
+@dataclass(frozen=True)
+class Inside:
+    """The children that `part` names in the nearest node that has some: the node itself, its first child that
+    `along` names, that one's, and so on. C wraps what is declared into declarators, Go a loop's header into a clause.
+    """
+
+    along: Part
+    part: Part
+
+
+Part = Union[str, int, "tuple[str, ...]", Inside]
 
 
 # ------------------------------------------------------------------------------------------- statements
@@ -41,11 +53,12 @@ class LocalDeclaration:
 
 @dataclass(frozen=True)
 class Branch:
-    """if: `condition`, then `consequence`, else the chain of `alternative` parts."""
+    """if: `condition`, then `consequence`, else the chain of `alternative` parts. `initial` is evaluated first."""
 
     condition: Part
     consequence: Part
     alternative: Part
+    initial: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -74,19 +87,29 @@ class ForEach:
 class Switch:
     """A selector point with a `case` edge to each group and a `default` edge.
 
-    `groups` are the node types that hold labels and statements. Control falls out of the end of a group
-    whose type is in `falling` into the next one. A label is a default when one of its tokens or its text
-    is in `default`. `pattern` is the part of a label that binds names, `guard` the part that tests.
+    `groups` are the node types that hold labels and statements, `body` what holds the groups (None: the node
+    itself). Control falls out of the end of a group whose type is in `falling` into the next one; out of any
+    other with a `fallthrough` jump only. A group is a default when its type is in `default_groups`, or when the
+    text or a token of a label, or a token of the group itself, is `default`. `pattern` is the part of a label
+    that binds names, `guard` the part that tests. `initial` is evaluated before the selector.
+
+    Without a selector the labels are conditions that are tested in order, unless the switch is a `choice`: then
+    the node itself is a point from which control goes on to any one group (Go's select).
+    `evaluated`: labels are expressions that run; the selector's point uses what they use.
     """
 
-    selector: Part
-    body: Part
+    selector: Part | None
+    body: Part | None
     groups: frozenset[str]
     falling: frozenset[str]
-    label: Part
+    label: Part | None
     default: str
-    pattern: Part
-    guard: Part
+    pattern: Part | None = None
+    guard: Part | None = None
+    default_groups: frozenset[str] = frozenset()
+    initial: Part | None = None
+    choice: bool = False
+    evaluated: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +134,8 @@ class Try:
 
     `filter` is the part of a handler that is its point (a catch parameter, the expression after except);
     a handler without one takes everything. `ordered`: handlers are tested one after the other at run time,
-    so the filter is a condition whose `false` edge goes on to the next handler.
+    so the filter is a condition whose `false` edge goes on to the next handler. `guard` is the part of a
+    handler whose first child is tested after the filter.
     """
 
     body: Part
@@ -122,6 +146,7 @@ class Try:
     otherwise: Part = "else_clause"
     resources: Part = "resources"
     ordered: bool = False
+    guard: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +163,7 @@ class Guarded:
 
 @dataclass(frozen=True)
 class Labelled:
-    """A label that `break` and `continue` inside `body` may name."""
+    """A label that `break` and `continue` inside `body` may name, and `goto` anywhere in the function."""
 
     label: Part
     body: Part
@@ -146,21 +171,34 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Jump:
-    """A point that control leaves for elsewhere: break, continue, return, throw or yield."""
+    """A point that control leaves for elsewhere: break, continue, return, throw, yield, goto or fallthrough.
+
+    `only`: a jump only where one of these tokens is there, else a simple statement. `to_case`: the tokens with
+    which a goto names a case of the switch around it (its label is then the case's text, none the default).
+    As the rule of an expression: a jump in the place of a value, such as a throw expression.
+    """
 
     kind: str
     label: Part | None = None
+    only: frozenset[str] = frozenset()
+    to_case: frozenset[str] = frozenset()
 
 
 # ------------------------------------------------------------------------------------------ expressions
 @dataclass(frozen=True)
 class ShortCircuit:
-    """`left` decides whether `right` is evaluated, if the operator is in one of the two tables."""
+    """`left` decides whether `right` is evaluated, if the operator is in one of the tables.
+
+    `coalescing` operators give the left value unless it is null: `true` means that it is there. Their truth, and
+    that of an assignment (`a ||= b`), is that of the whole value, so they are not taken apart as conditions.
+    """
 
     left: Part
     right: Part
     conjunctions: frozenset[str]
     disjunctions: frozenset[str]
+    coalescing: frozenset[str] = frozenset()
+    assigns: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,13 +235,15 @@ class Function:
     """Has its own ENTRY and EXIT when the `body` part is there.
 
     `member`: the function belongs to a class (or stands alone), so the receiver and fields seen in it are
-    not captured from around it. `binds`: the part whose name the definition binds around it.
+    not captured from around it. `binds`: the part whose name the definition binds around it. `prologue`: the
+    part whose children are points before the body, such as C++ constructor initialisers.
     """
 
     parameters: Part = "parameters"
     body: Part = "body"
     member: bool = False
     binds: Part | None = None
+    prologue: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -223,7 +263,8 @@ class Binding:
 
     `declares`: introduces the name into the scope around. `reads`: the old value is used too; `plain` are
     the operators with which it is not. `needs_value`: without a value child nothing is defined.
-    `mode`: how names in the target are treated, see `cpg.names`.
+    `only`: a binding only where one of these tokens is there. `hoists`: tokens with which the name belongs to the
+    whole function (JavaScript's var). `mode`: how names in the target are treated, see `cpg.names`.
     """
 
     target: Part
@@ -232,16 +273,33 @@ class Binding:
     reads: bool = False
     plain: frozenset[str] = frozenset()
     needs_value: bool = False
+    only: frozenset[str] = frozenset()
+    hoists: frozenset[str] = frozenset()
     mode: str = "define"
 
 
 @dataclass(frozen=True)
 class Path:
-    """`base.member` or `base[index]`: a variable of its own where the base is one."""
+    """`base.member`, `base[index]` or, with neither, `*base`: a variable of its own where the base is one.
+
+    `only`: a path only where one of these tokens is there (C's `*p`, not `&p`).
+    """
 
     base: Part
     member: Part | None = None
     index: Part | None = None
+    only: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Call:
+    """`receiver` and the children of `arguments` may be changed by the called code, see `extract`. `callee`: a
+    part whose base is the receiver where it is a path (`a.f` in `a.f(x)`).
+    """
+
+    arguments: Part
+    receiver: Part | None = None
+    callee: Part | None = None
 
 
 # ---------------------------------------------------------------------------------------------- language
@@ -291,6 +349,10 @@ class Language:
     eager: frozenset[str] = frozenset()
     """Fields of a parameter that are evaluated where the function is defined: default values."""
     parentheses: frozenset[str] = frozenset()
+    empty: frozenset[str] = frozenset()
+    """Node types that stand for nothing: the absent condition of a `for`."""
+    terminating: dict[str, str] = field(default_factory=dict)
+    """Text of a called function that does not return -> the kind of jump that its statement is."""
     always_true: frozenset[str] = frozenset()
     """Texts of conditions that make a loop endless."""
     throwing: dict[str, frozenset[str] | None] = field(default_factory=dict)
@@ -306,6 +368,11 @@ class Language:
     """Node types that stand for the receiver: this."""
     bindings: dict[str, Binding] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
+    calls: dict[str, Call] = field(default_factory=dict)
+    passing: frozenset[str] = frozenset()
+    """Node types around what is passed: an argument's own node, C's `&x`."""
+    hoisting: frozenset[str] = frozenset()
+    """Node types whose declarations belong to the whole function: JavaScript's var."""
     targets: frozenset[str] = frozenset()
     """Node types that pass being a target on to their children: tuples, lists, stars."""
     dotted: frozenset[str] = frozenset()

@@ -6,6 +6,7 @@ from cpg.languages.base import (
     Binding,
     Block,
     Branch,
+    Call,
     Class,
     ForEach,
     Function,
@@ -291,6 +292,11 @@ JAVA = Language(
         "instanceof_expression": Binding("name", "left", declares=True),
         "type_pattern": Binding("identifier", declares=True),
         "record_pattern_component": Binding("identifier", declares=True),
+    },
+    calls={
+        "method_invocation": Call("arguments", receiver="object"),
+        "object_creation_expression": Call("arguments"),
+        "explicit_constructor_invocation": Call("arguments"),
     },
     paths={
         "field_access": Path("object", member="field"),

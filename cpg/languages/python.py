@@ -6,6 +6,7 @@ from cpg.languages.base import (
     Binding,
     Block,
     Branch,
+    Call,
     Class,
     Comprehension,
     ForEach,
@@ -228,6 +229,8 @@ PYTHON = Language(
         "case_clause": Binding("case_pattern", mode="pattern"),
         "class_pattern": Binding("case_pattern", "dotted_name", mode="pattern"),
     },
+    calls={"call": Call("arguments", callee="function")},
+    passing=frozenset({"keyword_argument", "list_splat", "dictionary_splat"}),
     paths={
         "attribute": Path("object", member="attribute"),
         "subscript": Path("value", index="subscript"),

@@ -159,3 +159,20 @@ def test_programs_are_of_some_size() -> None:
     graphs = [extract(_java(_program(random.Random(seed), 3, False)), "java") for seed in SEEDS]
     for kind in ("CFG", "DDG", "CDG"):
         assert sum(graph.edges.kind.count(kind) for graph in graphs) > 1_000
+
+
+@pytest.mark.parametrize(("language", "code", "expected"), [
+    ("java", "a = b; a.f(c, d.e); g(a, c);", {("a.f(c, d.e);", "a"), ("a.f(c, d.e);", "c"), ("a = b;", "a")}),
+    ("python", "a = b\na.f(c, key=d.e)\ng(a, c, d.e)\n",
+     {("a.f(c, key=d.e)", "a"), ("a.f(c, key=d.e)", "c"), ("a.f(c, key=d.e)", "d.e"), ("a = b", "a")}),
+])
+def test_calls_may_define_on_request(language: str, code: str, expected: set) -> None:
+    """A call defines its receiver and arguments weakly: the assignment before it still arrives."""
+    def into_last(calls_define: bool) -> set:
+        graph = extract(code, language, calls_define=calls_define)
+        graph.check()
+        edges = [e for e in graph.edges if e[2] == "DDG" and graph.nodes.text_of(e[1]).startswith("g(")]
+        return {(graph.nodes.text_of(source), variable) for source, _, _, _, variable in edges}
+
+    assert into_last(True) == expected
+    assert into_last(False) == {("a = b;" if language == "java" else "a = b", "a")}

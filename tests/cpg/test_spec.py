@@ -1,4 +1,4 @@
-"""Every example of SPEC.md, and the form of the page itself."""
+"""Every example of SPEC.md and of the pages of languages beside it, and the form of the pages themselves."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 import cpg
 from cpg import CodePropertyGraph, extract
 
-PAGE = Path(cpg.__file__).with_name("SPEC.md")
+MAIN_PAGE = Path(cpg.__file__).with_name("SPEC.md")
+LANGUAGE_PAGES = sorted(MAIN_PAGE.with_name("spec").glob("*.md"))
 EXAMPLE = re.compile(r"^```(\w+)\n(.*?)^```\n```edges\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEADING = r"^## (.*)$"
 ARROW = re.compile(r" --(?:(\S+?)--)?> ")
 KINDS = ("CFG", "DDG", "CDG")
 
@@ -20,12 +22,13 @@ Edge = tuple[str, str, str, str]
 
 
 def _examples() -> list:
-    text = PAGE.read_text(encoding="utf-8")
     found = []
-    for match in EXAMPLE.finditer(text):
-        section = re.findall(r"^## (.*)$", text[: match.start()], re.MULTILINE)[-1]
-        line = text.count("\n", 0, match.start()) + 1
-        found.append(pytest.param(*match.groups(), id=f"{section}-line{line}-{match.group(1)}"))
+    for page in (MAIN_PAGE, *LANGUAGE_PAGES):
+        text = page.read_text(encoding="utf-8")
+        for match in EXAMPLE.finditer(text):
+            section = re.findall(HEADING, text[: match.start()], re.MULTILINE)[-1]
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(pytest.param(*match.groups(), id=f"{page.stem}-{section}-line{line}-{match.group(1)}"))
     return found
 
 
@@ -93,7 +96,16 @@ def test_example(language: str, code: str, block: str) -> None:
     )
 
 
-def test_page_is_read_completely() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    assert text.count("```edges\n") == len(EXAMPLES) >= 60
+def test_pages_are_read_completely() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in (MAIN_PAGE, *LANGUAGE_PAGES)]
+    assert sum(text.count("```edges\n") for text in texts) == len(EXAMPLES) >= 60
     assert {example.values[0] for example in EXAMPLES} == set(cpg.LANGUAGES)
+
+
+def test_pages_of_languages_are_named_after_them_and_have_the_sections_of_the_main_page() -> None:
+    sections = re.findall(HEADING, MAIN_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    for page in LANGUAGE_PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert {match.group(1) for match in EXAMPLE.finditer(text)} == {page.stem}
+        found = re.findall(HEADING, text, re.MULTILINE)
+        assert found == [section for section in sections if section in found], "not the order of the main page"

@@ -1,0 +1,145 @@
+"""Control flow of switches: as a statement, as an expression, without a selector, and as a choice (Go's select)."""
+
+from __future__ import annotations
+
+from cpg.expressions import ExpressionFlow, Steps
+from cpg.flow_graph import Frontier, Pending, Target
+from cpg.languages import base
+
+
+class SwitchFlow(ExpressionFlow):
+    """The rules of `base.Switch`; statements come from the class that builds bodies."""
+
+    def switch(self, node: int, frontier: Frontier) -> Steps:
+        """switch as a statement: without a default, no case may match."""
+        return (yield self._switch(node, frontier, exhaustive=False))
+
+    def switch_value(self, node: int, frontier: Frontier) -> Steps:
+        """switch as an expression: some case matches, or an exception leaves."""
+        return (yield self._switch(node, frontier, exhaustive=True))
+
+    def _switch(self, node: int, frontier: Frontier, exhaustive: bool) -> Steps:
+        tree = self.tree
+        rule = self.language.expressions.get(tree.types[node]) or self.language.statements[tree.types[node]]
+        labels_around = self.take_labels()
+        for initial in tree.parts(node, rule.initial):
+            frontier = yield self.statement(initial, frontier)
+        groups = self._groups(node, rule)
+        frontier, head = yield self._head(node, rule, groups, frontier)
+        cases = [Pending(head, "case")] if head >= 0 else frontier
+        default = self.join([Pending(head, "default")] if head >= 0 else [])
+        target = Target(("break", "yield", "fallthrough"), labels_around)
+        places = self._places(groups, rule)
+        self.cases.append(places)
+        self.contexts.append(target)
+        falling: Frontier = []
+        has_default = False
+        for group in groups:
+            labels = tree.parts(group, rule.label)
+            entering: Frontier = []
+            if self._is_default_group(group, rule):
+                has_default = True
+                entering.append(Pending(default))
+            for label in labels:
+                plain = not self._is_default(label, rule)
+                if not plain:
+                    has_default = True
+                    entering.append(Pending(default))
+                if plain or tree.children[label]:
+                    taken, cases = yield self._label(label, rule, cases, head)
+                    entering += taken
+            if rule.choice and not labels and not self._is_default_group(group, rule):
+                entering += cases
+            entering = falling + entering
+            if group in places:
+                self.graph.connect(entering, places[group])
+                entering = [Pending(places[group])]
+            left = yield self._group(group, labels, entering)
+            falls = tree.types[group] in rule.falling
+            falling = (left if falls else []) + target.fallen
+            target.fallen = []
+            exhaustive = exhaustive and not falls
+            if not falls:
+                target.left.extend(left)
+        self.contexts.pop()
+        self.cases.pop()
+        if head < 0:
+            self.graph.connect(cases, default)
+        missed = [] if has_default or exhaustive or rule.choice else [Pending(default)]
+        return falling + target.left + missed
+
+    def _groups(self, node: int, rule: base.Switch) -> list[int]:
+        tree = self.tree
+        body = node if rule.body is None else tree.part(node, rule.body)
+        return [group for group in tree.children[body] if tree.types[group] in rule.groups] if body >= 0 else []
+
+    def _head(self, node: int, rule: base.Switch, groups: list[int], frontier: Frontier) -> Steps:
+        """(frontier, the point that chooses): -1 where the labels are tested in order."""
+        tree = self.tree
+        selector = tree.part(node, rule.selector)
+        if selector >= 0:
+            frontier = yield self.evaluate(selector, frontier)
+            selector = self.bare(selector)
+            labels = [label for group in groups for label in tree.parts(group, rule.label)] if rule.evaluated else []
+            for label in labels:
+                frontier = yield self.evaluate(label, frontier)
+            return frontier, self.point(selector, "condition", (selector, *labels), frontier)[0].source
+        if rule.choice:
+            return frontier, self.point(node, "condition", (), frontier)[0].source
+        return frontier, -1
+
+    def _places(self, groups: list[int], rule: base.Switch) -> dict[int | str | None, int]:
+        """Group -> join in front of it, and the same by its labels' texts (None: the default), where gotos name cases."""
+        tree = self.tree
+        jumps = [kind for kind, rule in self.language.statements.items() if isinstance(rule, base.Jump) and rule.to_case]
+        if not any(tree.types[node] in jumps for group in groups for node in range(group, tree.last[group])):
+            return {}
+        places: dict[int | str | None, int] = {}
+        for group in groups:
+            places[group] = self.graph.add(-1, "join", ())
+            for label in tree.parts(group, rule.label):
+                default = self._is_default(label, rule)
+                children = tree.children[label]
+                places[None if default else tree.code(children[0] if children else label)] = places[group]
+            if self._is_default_group(group, rule):
+                places[None] = places[group]
+        return places
+
+    def _is_default_group(self, group: int, rule: base.Switch) -> bool:
+        tree = self.tree
+        return tree.types[group] in rule.default_groups or rule.default in tree.tokens.get(group, ())
+
+    def _is_default(self, label: int, rule: base.Switch) -> bool:
+        tree = self.tree
+        return rule.default in tree.tokens.get(label, ()) or any(
+            tree.code(child) == rule.default for child in tree.children[label]
+        )
+
+    def _label(self, label: int, rule: base.Switch, cases: Frontier, head: int) -> Steps:
+        """(edges into the group, edges to the later labels). A label that binds or tests has points."""
+        tree = self.tree
+        if head < 0:
+            return (yield self._tested_label(label, cases))
+        taken = cases
+        for pattern in tree.parts(label, rule.pattern):
+            taken = self.point(pattern, "statement", (pattern,), taken)
+        guard = tree.part(label, rule.guard)
+        if guard >= 0 and tree.children[guard]:
+            taken, failed = yield self.test(tree.children[guard][0], taken)
+            cases = cases + failed
+        return taken, cases
+
+    def _tested_label(self, label: int, cases: Frontier) -> Steps:
+        """A label without a selector: conditions one after the other, `a, b` as alternatives."""
+        taken: Frontier = []
+        tests = self.tree.children[label] if self.tree.types[label] in self.language.targets else [label]
+        for test in tests:
+            true, cases = yield self.test(test, cases)
+            taken += true
+        return taken, cases
+
+    def _group(self, group: int, labels: list[int], frontier: Frontier) -> Steps:
+        for child in self.tree.children[group]:
+            if child not in labels:
+                frontier = yield self.statement(child, frontier)
+        return frontier
