@@ -28,15 +28,17 @@ from cpg.try_flow import TryFlow
 def control_flow(tree: SyntaxTree, language: Language) -> list[FlowGraph]:
     """The flow graphs of all bodies, outer before inner: the top level, functions, lambdas, classes.
 
-    A function always has one; the top level and classes only if they execute something.
+    A function always has one; the top level and classes only if they execute something. What names no variable,
+    such as a declaration for the compiler only, has none.
     """
     owners = _owners(tree, language)
     bodies = [0]
-    bodies += [
-        node
-        for node, kind in enumerate(tree.types)
-        if node and (kind in language.functions or kind in language.classes)
-    ]
+    node = 1
+    while node < len(tree):
+        kind = tree.types[node]
+        if kind in language.functions or kind in language.classes:
+            bodies.append(node)
+        node = tree.last[node] if kind in language.ignored else node + 1
     builder = _Builder(tree, language, owners)
     graphs = [builder.build(node) for node in bodies]
     return [graph for graph in graphs if graph is not None]
@@ -72,6 +74,7 @@ class _Builder(SwitchFlow, TryFlow):
 
     def __init__(self, tree: SyntaxTree, language: Language, owners: list[int]) -> None:
         super().__init__(tree, language, owners)
+        self.hoisted = frozenset(kind for kind, rule in language.statements.items() if isinstance(rule, base.Hoisted))
         self.rules = {
             base.Block: self.block,
             base.Branch: self.branch,
@@ -85,6 +88,8 @@ class _Builder(SwitchFlow, TryFlow):
             base.Jump: self.jump,
             base.Simple: self.simple_steps,
             base.LocalDeclaration: self.local_declaration,
+            base.Hoisted: self.simple_steps,
+            base.Around: self.around,
             base.Skip: self.skip,
         }
 
@@ -103,6 +108,8 @@ class _Builder(SwitchFlow, TryFlow):
         frontier: Frontier = [Pending(ENTRY)]
         if function is not None:
             for parameter in self._parameters(node, function):
+                if self.has_splits(parameter):
+                    frontier = _run(self.evaluate(parameter, frontier))
                 frontier = self.point(parameter, "parameter", (parameter,), frontier)
         if function is not None:
             for group in tree.parts(node, function.prologue):
@@ -141,9 +148,14 @@ class _Builder(SwitchFlow, TryFlow):
         return self.language.statements[self.tree.types[node]]
 
     def block(self, node: int, frontier: Frontier) -> Steps:
-        """One after the other."""
+        """One after the other, hoisted ones first."""
         tree, statements = self.tree, self.language.statements
-        for child in tree.children[node]:
+        children = tree.children[node]
+        rule = statements.get(tree.types[node])
+        if isinstance(rule, base.Block) and rule.labels is not None:
+            labels = tree.parts(node, rule.labels)
+            children = [child for child in children if child not in labels]
+        for child in sorted(children, key=self._comes_later) if self.hoisted else children:
             kind = tree.types[child]
             if kind == "ERROR":
                 frontier = yield self.broken(child, frontier)
@@ -155,10 +167,20 @@ class _Builder(SwitchFlow, TryFlow):
                 frontier = yield self.statement(child, frontier)
         return frontier
 
+    def _comes_later(self, node: int) -> bool:
+        return self.tree.types[self._within(node)] not in self.hoisted
+
+    def _within(self, node: int) -> int:
+        """The statement that a node stands for."""
+        rule = self.language.statements.get(self.tree.types[node])
+        inner = self.tree.part(node, rule.statement) if isinstance(rule, base.Around) else -1
+        return node if inner < 0 else inner
+
     def _terminates(self, node: int) -> str:
         """The called function's text, where the statement is only a call and the function does not return."""
         tree, language = self.tree, self.language
-        if len(tree.children[node]) == 1 and tree.types[node] not in language.statements:
+        rule = language.statements.get(tree.types[node])
+        if len(tree.children[node]) == 1 and (rule is None or isinstance(rule, base.Around)):
             node = tree.children[node][0]
         if tree.types[node] not in language.calls or not tree.children[node]:
             return ""
@@ -184,6 +206,15 @@ class _Builder(SwitchFlow, TryFlow):
         if self.has_splits(node):
             frontier = yield self.evaluate(node, frontier)
         return self.point(node, "statement", (node,), frontier)
+
+    def around(self, node: int, frontier: Frontier) -> Steps:
+        """The statement that the node stands for, or the node itself."""
+        inner = self._within(node)
+        if inner == node:
+            return (yield self.simple_steps(node, frontier))
+        for before in self.tree.parts(node, self.rule(node).before):
+            frontier = yield self.simple_steps(before, frontier)
+        return (yield self.statement(inner, frontier))
 
     def local_declaration(self, node: int, frontier: Frontier) -> Steps:
         """A point in a function; a member of a class or file is not executed."""

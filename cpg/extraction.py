@@ -78,7 +78,7 @@ def _labels(tree: SyntaxTree, language: Language) -> list[str]:
     table, in_field = language.labels, language.labels_in_field
     labels = [table.get(kind, OTHER_LABEL) for kind in tree.types]
     for node in range(1, len(tree)):
-        if not tree.children[node]:
+        if tree.types[node] not in language.comments:
             place = (tree.types[tree.parents[node]], tree.fields[node] or "")
             labels[node] = in_field.get(place, labels[node])
     for node in tree.broken:

@@ -9,11 +9,13 @@ A variable is where its name is declared plus a path: `x`, `x.f`, `x[]`. Scopes 
 
 * `hoisted` languages (Python): a name belongs to the function that binds it anywhere; class bodies are not
   visible from the functions in them; a comprehension has its own scope, all but its first iterable.
-* others (Java): a declaration is visible from its own place to the end of its block; the name of a nested
-  function in the whole block, and what `hoisting` declares (JavaScript's var) in the whole function.
+* others (Java): a declaration is visible from its own place to the end of its block, or in the whole block
+  (`declared_throughout`), as the name of a nested function always is; what `hoisting` declares (JavaScript's
+  var) in the whole function.
 
 A name that nothing declares is a field of the receiver (`implicit_receiver`), so `f` and `this.f` are one
-variable, or belongs to the file. Paths are followed `PATH_LIMIT` steps deep, the usual k-limit.
+variable, or belongs to the file. A receiver itself (`this`) belongs to the function or class that receives it.
+Paths are followed `PATH_LIMIT` steps deep, the usual k-limit.
 
 Cost: linear in the tree, times the nesting depth of scopes that declare something.
 """
@@ -34,7 +36,7 @@ RECEIVER = "this"
 READ, WRITE, DECLARE, RESERVE, REMOVE, IMPORT, PATTERN, EARLY, HOIST, HOIST_RESERVE = range(10)
 _DECLARING = frozenset({DECLARE, RESERVE, PATTERN, EARLY, HOIST})
 """Modes that reach the names in a target through the bindings inside it."""
-_MODES = {"define": WRITE, "delete": REMOVE, "import": IMPORT, "pattern": PATTERN}
+_MODES = {"define": WRITE, "delete": REMOVE, "import": IMPORT, "pattern": PATTERN, "field": WRITE, "name": WRITE}
 
 
 class Event(NamedTuple):
@@ -168,11 +170,15 @@ class Names:
         self._push(children[:1], mode, scope)
 
     def _without_ignored(self, node: int, children: list[int]) -> list[int]:
-        ignored = self.language.ignored_parts.get(self.tree.types[node])
-        if not ignored:
-            return children
-        drop = {child for part in ignored for child in self.tree.parts(node, part)}
-        return [child for child in children if child not in drop]
+        tree, kind = self.tree, self.tree.types[node]
+        ignored, intrinsic = self.language.ignored_parts.get(kind), self.language.intrinsic.get(kind)
+        if ignored:
+            drop = {child for part in ignored for child in tree.parts(node, part)}
+            children = [child for child in children if child not in drop]
+        if intrinsic is not None:
+            tags = [child for child in tree.parts(node, intrinsic) if not tree.children[child]]
+            children = [child for child in children if child not in tags or not tree.code(child)[:1].islower()]
+        return children
 
     def _block(self, node: int, mode: int, scope: Scope) -> None:
         inner = self._scopes.add("block", scope, scope.owner, node)
@@ -200,7 +206,7 @@ class Names:
             wanted = mode
         elif rule.needs_value and not values:
             wanted = RESERVE
-        elif rule.declares:
+        elif rule.declares or not rule.declaring.isdisjoint(tokens):
             wanted = DECLARE
         reads = rule.reads and rule.plain.isdisjoint(tokens)
         self._push(rest, READ, scope)
@@ -209,23 +215,43 @@ class Names:
             self._push(values, READ, scope)
             self._push(targets, READ, scope)
         else:
-            self._push(targets, wanted, scope)
+            if rule.stores and not rule.stores.isdisjoint((*tokens, *(self.tree.types[child] for child in rest))):
+                self._stack.extend((self._field, target, wanted, scope) for target in reversed(targets))
+            action = {"field": self._field, "name": self._name}.get(rule.mode)
+            self._stack.extend((action, target, wanted, scope) for target in reversed(targets))
             self._push(values, READ, scope)
+
+    def _name(self, node: int, mode: int, scope: Scope) -> None:
+        """A target whose text is the name, whatever its type."""
+        self.start[node] = len(self.events)
+        self._identifier(node, mode, scope)
+
+    def _field(self, node: int, mode: int, scope: Scope) -> None:
+        """The definition of the receiver's field of that name."""
+        if self.tree.children[node]:
+            self._push([node], READ, scope)
+        elif mode not in (RESERVE, HOIST_RESERVE):
+            suffix = "." + self.tree.code(node)
+            self.events.append(Event(DEFINE, scope, RECEIVER, (suffix,), RECEIVER + suffix))
 
     # ----------------------------------------------------------------------------- functions and classes
     def _function(self, node: int, mode: int, scope: Scope) -> None:
         rule: Function = self.language.functions[self.tree.types[node]]
         parameters = self.tree.parts(node, rule.parameters)
         inner = self._scopes.add("function", scope, node, node)
+        if rule.receives:
+            inner.receiver = inner
         stack = self._stack
         stack.append((self._close_hole, node, mode, inner))
         self._push(self.tree.parts(node, rule.body), READ, inner)
         self._push(parameters, DECLARE, inner)
+        self._push(self.tree.parts(node, rule.knows), RESERVE, inner)
         stack.append((self._open_hole, node, mode, inner))
         self._push(self.tree.parts(node, rule.binds), WRITE if self.language.hoisted else EARLY, scope)
         eager = self._eager(parameters)
         stack.extend((self._mark_visited, value, mode, scope) for value in eager)
         self._push(eager, READ, scope)
+        self._push(self.tree.parts(node, rule.outside), READ, scope)
 
     def _eager(self, parameters: list[int]) -> list[int]:
         if not self.language.eager:
@@ -294,7 +320,9 @@ class Names:
             while mode != EARLY and scope.kind in ("block", "comprehension") and scope.parent:
                 scope = scope.parent
             scope.names.pop(name, None)
-        elif mode not in (DECLARE, RESERVE):
+        elif mode in (DECLARE, RESERVE):
+            position = 0 if self.language.declared_throughout else position
+        else:
             if not self.language.hoisted:
                 return
             while scope.kind == "comprehension" and scope.parent:
@@ -316,7 +344,9 @@ class Names:
             node = self.tree.children[node][0]
             kind = self.tree.types[node]
         if kind in self.language.identifiers:
+            end = self.end[node]
             self._identifier(node, mode, scope)
+            self.end[node] = end  # the node itself only reads: in `a ||= b` it is a condition
         elif kind in self.language.paths:
             self._emit_path(node, mode, scope)
 
@@ -372,6 +402,8 @@ class Names:
                 suffix.append("[]")
                 spelled.append(f"[{text}]")
             node = base
+            while tree.types[node] in language.parentheses and tree.children[node]:
+                node = tree.children[node][0]
         if tree.types[node] in language.receivers:
             root = RECEIVER
         elif tree.types[node] in language.identifiers:
@@ -391,7 +423,7 @@ class Names:
                 if root != RECEIVER:
                     root, suffix = RECEIVER, ("." + root, *suffix)
             else:
-                scope = self._module
+                scope = event.scope.receiver if root == RECEIVER else self._module
         elif scope.kind == "class" and self.language.implicit_receiver:
             root, suffix = RECEIVER, ("." + root, *suffix)
         return self._number(scope, root, suffix)

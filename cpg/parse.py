@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cpg.errors import CodeTypeError
-from cpg.languages.base import Inside, Language, Part, Wrapper
+from cpg.languages.base import First, Inside, Language, Part, Wrapper
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ class SyntaxTree:
             return [child for child in children if self.fields[child] in part or self.types[child] in part]
         if isinstance(part, Inside):
             return self._parts_inside(node, part)
+        if isinstance(part, First):
+            return next((found for one in part.parts if (found := self.parts(node, one))), [])
         found = [child for child in children if self.fields[child] == part]
         return found or [child for child in children if self.types[child] == part]
 
@@ -142,11 +144,10 @@ def parse(code: str | bytes, language: Language) -> SyntaxTree:
         CodeTypeError: `code` is neither str nor bytes.
     """
     text, diagnostics = decode(code)
-    parser = _parser(language.grammar)
     best: tuple[int, Any, Any, int] | None = None
     for wrapper in language.wrappers:
         prefix = wrapper.prefix.encode()
-        root = parser.parse(prefix + text + wrapper.suffix.encode()).root_node
+        root = _parser(wrapper.grammar or language.grammar).parse(prefix + text + wrapper.suffix.encode()).root_node
         holder = _holder(root, wrapper, len(prefix), len(text))
         if holder is None:
             continue

@@ -57,7 +57,7 @@ class TryFlow(ExpressionFlow):
         filter_node = tree.part(node, rule.filter)
         if filter_node < 0 or filter_node == tree.part(node, rule.handler_body):
             return incoming, []
-        everything = not self.names_of(filter_node).isdisjoint(self.language.catches_everything)
+        everything = rule.takes_all or not self.names_of(filter_node).isdisjoint(self.language.catches_everything)
         guard = tree.part(node, rule.guard)
         if rule.ordered:
             incoming = yield self.evaluate(filter_node, incoming)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from cpg.errors import UnknownLanguageError, unknown_name
 from cpg.languages.base import Language
 from cpg.languages.java import JAVA
+from cpg.languages.javascript import JAVASCRIPT
 from cpg.languages.python import PYTHON
+from cpg.languages.typescript import TYPESCRIPT
 
-LANGUAGES: dict[str, Language] = {language.name: language for language in (JAVA, PYTHON)}
+LANGUAGES: dict[str, Language] = {language.name: language for language in (JAVA, PYTHON, JAVASCRIPT, TYPESCRIPT)}
 
 
 def get_language(name: str) -> Language:

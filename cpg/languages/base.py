@@ -6,7 +6,8 @@ a small record that says which child plays which part. A child is named by a `Pa
 * a `str` names the children in that grammar field, or, where no field has the name, of that node type;
 * a tuple of `str` names the children in any of these fields or of any of these node types;
 * an `int` is a position among the children (comments are not counted);
-* `Inside` looks further down.
+* `Inside` looks further down;
+* `First` is the first of several parts that is there.
 
 To add a language: one file that builds one `Language`, and one line in `cpg/languages/__init__.py`.
 """
@@ -27,13 +28,25 @@ class Inside:
     part: Part
 
 
-Part = Union[str, int, "tuple[str, ...]", Inside]
+@dataclass(frozen=True)
+class First:
+    """The children that the first of `parts` names that names any: the alias of an import, else its name."""
+
+    parts: tuple[Part, ...]
+
+
+Part = Union[str, int, "tuple[str, ...]", Inside, First]
 
 
 # ------------------------------------------------------------------------------------------- statements
 @dataclass(frozen=True)
 class Block:
-    """The children run one after the other; the node itself is no point."""
+    """The children run one after the other; the node itself is no point.
+
+    `labels`: children that do not run, such as those of a case without its switch.
+    """
+
+    labels: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,22 @@ class Simple:
 @dataclass(frozen=True)
 class Skip:
     """Not executed: declarations of members, imports of a language that resolves them statically."""
+
+
+@dataclass(frozen=True)
+class Hoisted:
+    """A point that comes before the other statements of its block: a function declaration of JavaScript."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """Stands for the statement that is its part of that name, else is a simple statement: JavaScript's export.
+
+    `before`: parts that are points in front of it.
+    """
+
+    statement: Part
+    before: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +164,7 @@ class Try:
     `filter` is the part of a handler that is its point (a catch parameter, the expression after except);
     a handler without one takes everything. `ordered`: handlers are tested one after the other at run time,
     so the filter is a condition whose `false` edge goes on to the next handler. `guard` is the part of a
-    handler whose first child is tested after the filter.
+    handler whose first child is tested after the filter. `takes_all`: every handler takes everything.
     """
 
     body: Part
@@ -147,6 +176,7 @@ class Try:
     resources: Part = "resources"
     ordered: bool = False
     guard: Part | None = None
+    takes_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -236,7 +266,9 @@ class Function:
 
     `member`: the function belongs to a class (or stands alone), so the receiver and fields seen in it are
     not captured from around it. `binds`: the part whose name the definition binds around it. `prologue`: the
-    part whose children are points before the body, such as C++ constructor initialisers.
+    part whose children are points before the body, such as C++ constructor initialisers. `knows`: the part whose
+    name only the function itself sees. `outside`: the part that is evaluated where the function is made, such as
+    a computed name. `receives`: the function has a receiver of its own, other than the one around it.
     """
 
     parameters: Part = "parameters"
@@ -244,6 +276,9 @@ class Function:
     member: bool = False
     binds: Part | None = None
     prologue: Part | None = None
+    knows: Part | None = None
+    outside: Part | None = None
+    receives: bool = False
 
 
 @dataclass(frozen=True)
@@ -261,21 +296,26 @@ class Class:
 class Binding:
     """`target` receives `value`.
 
-    `declares`: introduces the name into the scope around. `reads`: the old value is used too; `plain` are
+    `declares`: introduces the name into the scope around; `declaring` are the tokens with which it does where it
+    does not always. `reads`: the old value is used too; `plain` are
     the operators with which it is not. `needs_value`: without a value child nothing is defined.
     `only`: a binding only where one of these tokens is there. `hoists`: tokens with which the name belongs to the
-    whole function (JavaScript's var). `mode`: how names in the target are treated, see `cpg.names`.
+    whole function (JavaScript's var). `mode`: how names in the target are treated, see `cpg.names`; with "field" the
+    target's text is a field of the receiver, with "name" it is the name, whatever its type. `stores`: tokens and types of children with which the field of the
+    target's name is defined as well (TypeScript's parameter properties).
     """
 
     target: Part
     value: Part | None = None
     declares: bool = False
+    declaring: frozenset[str] = frozenset()
     reads: bool = False
     plain: frozenset[str] = frozenset()
     needs_value: bool = False
     only: frozenset[str] = frozenset()
     hoists: frozenset[str] = frozenset()
     mode: str = "define"
+    stores: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -308,13 +348,15 @@ class Wrapper:
     """Text around a snippet that makes it a file.
 
     `path` are the node types that lead from the root to the node that holds the snippet; `closing` is the
-    number of bytes after that node, None where the node has no closing token.
+    number of bytes after that node, None where the node has no closing token. `grammar`: another one than the
+    language's, for a dialect.
     """
 
     prefix: str = ""
     suffix: str = ""
     path: tuple[str, ...] = ()
     closing: int | None = None
+    grammar: str = ""
 
 
 @dataclass(frozen=True)
@@ -338,7 +380,7 @@ class Language:
     """Node type -> the child whose name is this node's name."""
     labels: dict[str, str] = field(default_factory=dict)
     labels_in_field: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(type of the parent, field) -> label of a leaf there."""
+    """(type of the parent, field) -> label of a node there, whatever its type."""
 
     # control flow
     statements: dict[str, object] = field(default_factory=dict)
@@ -383,6 +425,8 @@ class Language:
     """Node types whose subtree names no variable: types, annotations, labels."""
     ignored_parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     """Node type -> parts that name no variable: the name of a called method, of a field."""
+    intrinsic: dict[str, Part] = field(default_factory=dict)
+    """Node type -> the part that names no variable if it is one name in lower case: the tag of a JSX element."""
     scopes: frozenset[str] = frozenset()
     """Node types that open a block scope."""
     comprehensions: frozenset[str] = frozenset()
@@ -391,6 +435,8 @@ class Language:
     """Node type -> "global" or "nonlocal": its names belong to another scope."""
     hoisted: bool = False
     """A name belongs to the whole function that binds it, wherever it does; else from its declaration on."""
+    declared_throughout: bool = False
+    """A declaration holds in its whole block, also before its own place (where functions may see it)."""
     implicit_receiver: bool = False
     """A name that nothing declares is a field of the receiver; else it belongs to the file."""
     late_capture: bool = False
