@@ -150,11 +150,9 @@ class _Builder(SwitchFlow, TryFlow):
     def block(self, node: int, frontier: Frontier) -> Steps:
         """One after the other, hoisted ones first."""
         tree, statements = self.tree, self.language.statements
-        children = tree.children[node]
         rule = statements.get(tree.types[node])
-        if isinstance(rule, base.Block) and rule.labels is not None:
-            labels = tree.parts(node, rule.labels)
-            children = [child for child in children if child not in labels]
+        body = rule.body if isinstance(rule, base.Block) else None
+        children = tree.children[node] if body is None else tree.parts(node, body)
         for child in sorted(children, key=self._comes_later) if self.hoisted else children:
             kind = tree.types[child]
             if kind == "ERROR":

@@ -206,7 +206,7 @@ class Names:
             wanted = mode
         elif rule.needs_value and not values:
             wanted = RESERVE
-        elif rule.declares or not rule.declaring.isdisjoint(tokens):
+        elif rule.declares or not rule.declares_with.isdisjoint(tokens):
             wanted = DECLARE
         reads = rule.reads and rule.plain.isdisjoint(tokens)
         self._push(rest, READ, scope)

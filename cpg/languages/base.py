@@ -41,12 +41,9 @@ Part = Union[str, int, "tuple[str, ...]", Inside, First]
 # ------------------------------------------------------------------------------------------- statements
 @dataclass(frozen=True)
 class Block:
-    """The children run one after the other; the node itself is no point.
+    """The children, or those that `body` names, run one after the other; the node itself is no point."""
 
-    `labels`: children that do not run, such as those of a case without its switch.
-    """
-
-    labels: Part | None = None
+    body: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -296,7 +293,7 @@ class Class:
 class Binding:
     """`target` receives `value`.
 
-    `declares`: introduces the name into the scope around; `declaring` are the tokens with which it does where it
+    `declares`: introduces the name into the scope around; `declares_with` are tokens with which it does where it
     does not always. `reads`: the old value is used too; `plain` are
     the operators with which it is not. `needs_value`: without a value child nothing is defined.
     `only`: a binding only where one of these tokens is there. `hoists`: tokens with which the name belongs to the
@@ -308,7 +305,7 @@ class Binding:
     target: Part
     value: Part | None = None
     declares: bool = False
-    declaring: frozenset[str] = frozenset()
+    declares_with: frozenset[str] = frozenset()
     reads: bool = False
     plain: frozenset[str] = frozenset()
     needs_value: bool = False

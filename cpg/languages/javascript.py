@@ -180,7 +180,7 @@ JAVASCRIPT = Language(
         "class_static_block": _BLOCK,
         "else_clause": _BLOCK,
         "finally_clause": _BLOCK,
-        "switch_case": Block(labels="value"),
+        "switch_case": Block("body"),
         "switch_default": _BLOCK,
         "sequence_expression": _BLOCK,  # of its own only in the head of a for, elsewhere inside a statement
         "expression_statement": None,
@@ -272,7 +272,7 @@ JAVASCRIPT = Language(
         "update_expression": Binding("argument", reads=True),
         "variable_declarator": Binding("name", "value", declares=True, needs_value=True),
         "for_in_statement": Binding(
-            "left", "right", declaring=frozenset({"let", "const"}), hoists=frozenset({"var"})
+            "left", "right", declares_with=frozenset({"let", "const"}), hoists=frozenset({"var"})
         ),
         "catch_clause": Binding("parameter", declares=True),
         "assignment_pattern": _DEFAULT,

@@ -109,4 +109,112 @@ class Queue(Base, metaclass=Meta):
 print("ä" "b", sep="")
 '''
 
-PROGRAMS = {"java": JAVA, "python": PYTHON}
+JAVASCRIPT = """\
+#!/usr/bin/env node
+"use strict";
+import fs, { join as path, sep } from "fs";
+import * as all from "all";
+
+/** A comment. */
+export default class Queue extends Base {
+    items = [];
+    #size = 0;
+    static count = 0;
+    static { register("ä", Queue); }
+
+    constructor(size = 8, { loose, ...options } = {}) {
+        super(size);
+        [this.loose, this.options = options] = [loose];
+        this.#size = size;
+    }
+
+    get length() { return this.#size; }
+    set length(n) { this.#size = n; }
+    static async *[Symbol.iterator](xs, ...rest) { for await (const x of xs) yield x; yield* rest; }
+
+    find(m, key) {
+        let found = -1, i;
+        outer:
+        for (i = 0, key ||= 1; i < this.length && found < 0; i++, key--) {
+            if (items[i] === key || (key > 3 && !m.empty)) { found = i; } else { continue outer; }
+            while (true) { if (i++ > 5) break outer; }
+        }
+        try {
+            do { key -= m?.read?.(`a ${key} b`); } while (key > 0);
+            return key > 1 ? found : i;
+        } catch ({ message, code = message }) {
+            throw new Error("failed", { cause: code });
+        } finally {
+            this.#size = 0;
+            delete m.key;
+        }
+    }
+}
+
+var a = 1, { b: [c, , d = 2] = [], ...e } = a ?? all;
+function kind(o) {
+    const task = () => { this.size++; }, f = function g(s) { return g(s.length); };
+    const h = async s => await s, re = /x[/]y/gi, big = 10n, shape = <Shape x={a} {...e}>text <b>{task}</b></Shape>;
+    for (const k in o) if (k instanceof Object) console.log(k, void 0, null, undefined);
+    switch (o) { case 1: case a: task(); break; default: return 0; case "3": o += 2; }
+    with (o) { debugger; }
+    o = { task, f, "x y": h, [big]: shape, get v() { return re; }, set v(x) {}, async *m() {}, ...e };
+    try { a(), b; } catch { new.target; }
+    return o;
+}
+export { a as default, kind };
+export * as ns from "other";
+"""
+
+TYPESCRIPT = """\
+import type { T } from "types";
+import fs = require("fs");
+import q = fs.promises;
+
+/** A comment. */
+interface Shape<T extends object = {}> extends Base<T> { readonly sides: number; round?(): boolean; [k: string]: any }
+type Key = keyof Shape | "ä" | `x${string}` | [a: string, ...b: number[]] | (T extends infer U ? U : never);
+declare const limit: number;
+declare function register(name: string, x: typeof limit): asserts name is "a";
+declare module "other" { export function f(): void }
+enum Colour { Red = 1, Green = Red << 1, Blue }
+namespace Inner { export const one: number = 1; export namespace Deep { f(one); } }
+
+@Component({ limit })
+export abstract class Queue<T> extends Base<T> implements Shape<T>, Other {
+    private readonly items: T[] = [];
+    static count?: number;
+    @Input() name!: string;
+    static { register("x", Queue); }
+
+    constructor(private size: number, readonly loose = false, @Inject() other?: T, ...rest: T[]) {
+        super(size as any as string);
+        this.items = <any>rest;
+    }
+
+    abstract sides(): number;
+    find(key: string): T;
+    find(key: number, deep: boolean): T;
+    public override find(this: Queue<T>, key: any, deep = false): T | undefined {
+        let found: T | undefined, i = 0;
+        for (const item of this.items as T[]) {
+            if (isT(item) && key) { found = item; } else { continue; }
+            while (true) { if (i++ > 5) break; }
+        }
+        try {
+            do { key -= this.read!<T>(key)!; } while (key > 0);
+            return key > 1 ? found : i as never;
+        } catch (e: unknown) {
+            throw new Error((e as Error).message satisfies string);
+        } finally {
+            this.size! = 0;
+        }
+    }
+}
+
+function isT(x: unknown): x is T { return typeof x === "object"; }
+export const task = async <U,>(u: U, f: (x: U) => void): Promise<U> => { switch (u) { case Colour.Red: f(u); } return u; };
+export default interface Last {}
+"""
+
+PROGRAMS = {"java": JAVA, "python": PYTHON, "javascript": JAVASCRIPT, "typescript": TYPESCRIPT}
