@@ -1,15 +1,23 @@
-"""The examples of JavaScript are JavaScript: node compiles them, wrapped as the extractor wraps snippets."""
+"""What node says of JavaScript: the examples of its page compile, and random programs do what their graphs say.
+
+The random programs report each step and flow of values themselves (`tests.cpg.random_javascript`). Both
+directions are held: what was seen is in the graph, and after enough runs what is in the graph was seen.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 import shutil
 import subprocess
+from collections import defaultdict
 
 import pytest
 
-from cpg import extract
+from cpg import CodePropertyGraph, extract
 from cpg.languages.javascript import JAVASCRIPT
+from tests.cpg.random_javascript import Program, run
 from tests.cpg.test_spec import EXAMPLES
 
 NODE = shutil.which("node")
@@ -44,7 +52,10 @@ def _compiles(codes: list[str]) -> list[bool]:
     return json.loads(done.stdout)
 
 
-@pytest.mark.skipif(NODE is None, reason="needs node, which is not on this machine")
+needs_node = pytest.mark.skipif(NODE is None, reason="needs node, which is not on this machine")
+
+
+@needs_node
 def test_examples_are_javascript() -> None:
     """All but JSX, which node does not know; what the page calls broken is broken."""
     codes, expected = [], []
@@ -56,3 +67,76 @@ def test_examples_are_javascript() -> None:
     assert len(codes) >= 80
     wrong = [code for code, held, wanted in zip(codes, _compiles(codes), expected) if held != wanted]
     assert not wrong, "\n\n".join(wrong)
+
+
+# ------------------------------------------------------------------------------------- random programs
+SEEDS = range(12)
+RUNS = 300
+
+
+class Reported:
+    """The graph of a program in terms of its numbers: which point each belongs to, and what the graph allows."""
+
+    def __init__(self, program: str) -> None:
+        self.graph: CodePropertyGraph = extract(program, "javascript")
+        nodes = self.graph.nodes
+        self.points = [node for node, point in enumerate(nodes.point) if point not in (None, "entry", "exit")]
+        self.point_of: dict[int, int] = {}
+        for found in re.finditer(r"(?:[a-z]\(|\(p(?=\d+\) {)|p(?=\d+ =>))(\d+)", program):
+            place = found.start(1)
+            around = [p for p in self.points if nodes.start_byte[p] <= place < nodes.end_byte[p]]
+            innermost = min(around, key=lambda point: nodes.end_byte[point] - nodes.start_byte[point])
+            self.point_of[int(found.group(1))] = innermost
+        self.reporting = set(self.point_of.values())
+        self.successors: dict[int, set[int]] = defaultdict(set)
+        self.flows: set[tuple[int, int]] = set()
+        for source, target, kind, _, _ in self.graph.edges:
+            if kind == "CFG":
+                self.successors[source].add(target)
+            elif kind == "DDG":
+                self.flows.add((source, target))
+
+    def inside(self, point: int) -> set[int]:
+        """The points in the text of a point, itself too: its value depends on theirs."""
+        nodes = self.graph.nodes
+        first, last = nodes.start_byte[point], nodes.end_byte[point]
+        return {p for p in self.points if first <= nodes.start_byte[p] and nodes.end_byte[p] <= last}
+
+    def steps(self) -> set[tuple[int, int]]:
+        """Pairs of reporting points with a path from one to the other through points that do not report."""
+        found = set()
+        for source in self.reporting:
+            seen, queue = set(), [source]
+            while queue:
+                for target in self.successors[queue.pop()] - seen:
+                    seen.add(target)
+                    if target in self.reporting:
+                        found.add((source, target))
+                    else:
+                        queue.append(target)
+        return found
+
+
+@functools.lru_cache(maxsize=None)
+def _observed() -> list[tuple[Reported, set, set]]:
+    programs = [Program(seed).text for seed in SEEDS]
+    result = []
+    for program, (steps, flows) in zip(programs, run(NODE, programs, RUNS)):
+        reported = Reported(program)
+        of = reported.point_of
+        result.append((reported, {(of[a], of[b]) for a, b in steps}, {(of[a], of[b]) for a, b in flows}))
+    return result
+
+
+def _shown(reported: Reported, edges: set) -> list[str]:
+    text = reported.graph.nodes.text_of
+    return [f"{text(a)[:60]!r} -> {text(b)[:60]!r}" for a, b in sorted(edges)]
+
+
+@needs_node
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_programs_do_is_in_their_graph(seed: int) -> None:
+    reported, steps, flows = _observed()[seed]
+    assert not reported.graph.diagnostics
+    assert not _shown(reported, {(a, b) for a, b in steps - reported.steps() if a != b})
+    assert not _shown(reported, {(a, b) for a, b in flows - reported.flows if a != b})

@@ -57,7 +57,8 @@ def test_random_bytes(language: str, code: bytes) -> None:
 @SETTINGS
 @given(words=st.lists(st.sampled_from(
     "if else for while do try catch finally except switch match case default : ; { } ( ) [ ] = x 1 -> , . return "
-    "break continue throw raise yield def class lambda with as and or not in ? && || ! ++ \n \t import int".split(" ")
+    "break continue throw raise yield def class lambda with as and or not in ? && || ! ++ \n \t import int let function => ?. ?? ` of "
+    "export <a>".split(" ")
 ), max_size=40))  # fmt: skip
 def test_random_words(language: str, words: list[str]) -> None:
     _holds(" ".join(words), language)
@@ -105,6 +106,15 @@ DEEP = {
     "python ifs": ("python", 500, lambda n: "\n".join(" " * i + "if a:" for i in range(n)) + "\n" + " " * n + "b"),
     "python lambdas": ("python", 3_000, lambda n: "x = " + "lambda: " * n + "1"),
     "python attributes": ("python", 10_000, lambda n: "x" + ".f" * n + " = 1"),
+    "javascript arrows": ("javascript", 3_000, lambda n: "x = " + "() => " * n + "1;"),
+    "javascript blocks": ("javascript", 3_000, lambda n: "".join(f"{{ f(x); let x{i} = y; " for i in range(n)) + "}" * n),
+    "javascript functions": ("javascript", 3_000, lambda n: "function f(a) { g(a); " * n + "}" * n),
+    "javascript chains": ("javascript", 10_000, lambda n: "x" + "?.f" * n + ";"),
+    "javascript coalescing": ("javascript", 5_000, lambda n: "x = " + " ?? ".join(["a"] * n) + ";"),
+    "javascript patterns": ("javascript", 5_000, lambda n: "let " + "[" * n + "a" + "]" * n + " = b;"),
+    "javascript elements": ("javascript", 3_000, lambda n: "x = " + "<a>" * n + "</a>" * n + ";"),
+    "typescript types": ("typescript", 5_000, lambda n: "let x: " + "A<" * n + "B" + ">" * n + ";"),
+    "typescript namespaces": ("typescript", 2_000, lambda n: "namespace N { let x = y; " * n + "}" * n),
     "unclosed": ("java", 10_000, lambda n: "(" * n),
     "unopened": ("python", 10_000, lambda n: ")" * n),
 }
