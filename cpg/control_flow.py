@@ -17,6 +17,7 @@ Cost: linear in the tree, times the number of ways into each finalizer.
 
 from __future__ import annotations
 
+from cpg.deferred_calls import add_deferred_calls
 from cpg.expressions import Steps
 from cpg.flow_graph import ENTRY, EXIT, FlowGraph, Frontier, Handlers, Pending, Target
 from cpg.languages import base
@@ -60,6 +61,8 @@ def _owners(tree: SyntaxTree, language: Language) -> list[int]:
         for child in tree.parts(node, rule.body):
             inner[child] = node
         if isinstance(rule, base.Function):
+            for part in (*tree.parts(node, rule.prologue), *tree.parts(node, rule.results)):
+                inner[part] = node
             for group in tree.parts(node, rule.parameters):
                 inner[group] = node
                 for parameter in tree.children[group]:
@@ -90,6 +93,7 @@ class _Builder(SwitchFlow, TryFlow):
             base.LocalDeclaration: self.local_declaration,
             base.Hoisted: self.simple_steps,
             base.Around: self.around,
+            base.Later: self.later,
             base.Skip: self.skip,
         }
 
@@ -125,6 +129,7 @@ class _Builder(SwitchFlow, TryFlow):
         if function is None and len(self.graph.nodes) == 2:
             return None
         self.graph.splice_joins()
+        add_deferred_calls(self.graph, self.can_throw)
         return self.graph
 
     def _parameters(self, node: int, function: base.Function) -> list[int]:
@@ -133,36 +138,47 @@ class _Builder(SwitchFlow, TryFlow):
         for group in tree.parts(node, function.parameters):
             members = [group] if tree.types[group] in wanted else tree.children[group]
             found += [member for member in members if tree.types[member] in wanted]
+        for group in tree.parts(node, function.results):
+            found += [member for member in tree.children[group] if self._is_named(member)]
         return found
+
+    def _is_named(self, parameter: int) -> bool:
+        binding = self.language.bindings.get(self.tree.types[parameter])
+        return binding is not None and self.tree.part(parameter, binding.target) >= 0
 
     # ------------------------------------------------------------------------------------ statements
     def statement(self, node: int, frontier: Frontier) -> Steps:
         """The steps of one statement by its rule."""
-        rule = self.language.statements.get(self.tree.types[node])
+        if self.tree.types[node] == "ERROR":
+            return self.broken(node, frontier)
+        if self.language.terminating and (called := self._terminates(node)):
+            return self.jump_of(node, self.language.terminating[called], frontier)
+        rule = self.statement_rule(node)
         if rule is None:
             return self.simple_steps(node, frontier)
         return self.rules[type(rule)](node, frontier)
 
     def rule(self, node: int) -> object:
         """The rule of a node that is known to be a statement."""
-        return self.language.statements[self.tree.types[node]]
+        return self.statement_rule(node)
 
     def block(self, node: int, frontier: Frontier) -> Steps:
         """One after the other, hoisted ones first."""
         tree, statements = self.tree, self.language.statements
         rule = statements.get(tree.types[node])
+        if isinstance(rule, base.Block) and rule.only and rule.only.isdisjoint(tree.tokens.get(node, ())):
+            return (yield self.simple_steps(node, frontier))
         body = rule.body if isinstance(rule, base.Block) else None
         children = tree.children[node] if body is None else tree.parts(node, body)
+        terminating = self.language.terminating
         for child in sorted(children, key=self._comes_later) if self.hoisted else children:
             kind = tree.types[child]
-            if kind == "ERROR":
-                frontier = yield self.broken(child, frontier)
-            elif self.language.terminating and self._terminates(child):
-                frontier = yield self.jump_of(child, self.language.terminating[self._terminates(child)], frontier)
-            elif statements.get(kind) is None and not self.has_splits(child):
-                frontier = self.point(child, "statement", (child,), frontier)
-            else:
+            if kind == "ERROR" or statements.get(kind) is not None or self.has_splits(child):
                 frontier = yield self.statement(child, frontier)
+            elif terminating and self._terminates(child):
+                frontier = yield self.statement(child, frontier)
+            else:
+                frontier = self.point(child, "statement", (child,), frontier)
         return frontier
 
     def _comes_later(self, node: int) -> bool:
@@ -220,6 +236,15 @@ class _Builder(SwitchFlow, TryFlow):
             frontier = yield self.simple_steps(node, frontier)
         return frontier
 
+    def later(self, node: int, frontier: Frontier) -> Steps:
+        """The point that makes a call ready; where that runs on the way out is settled when the body is complete."""
+        rule = self.rule(node)
+        frontier = yield self.simple_steps(node, frontier)
+        call = self.tree.part(node, rule.call)
+        if rule.on_exit and call >= 0:
+            self.graph.waiting[frontier[0].source] = call
+        return frontier
+
     def skip(self, node: int, frontier: Frontier) -> Steps:
         """Not executed."""
         return frontier
@@ -248,7 +273,7 @@ class _Builder(SwitchFlow, TryFlow):
             if not alternatives:
                 return behind + frontier
             node = alternatives.pop()
-            rule = self.language.statements.get(tree.types[node])
+            rule = self.statement_rule(node)
             if not isinstance(rule, base.Branch) or tree.parts(node, rule.alternative):
                 frontier = yield self.statement(node, frontier)
                 return behind + frontier
@@ -289,6 +314,7 @@ class _Builder(SwitchFlow, TryFlow):
         if iterable >= 0 and self.has_splits(iterable):
             frontier = yield self.evaluate(iterable, frontier)
         head = self.point(node, "condition", _present(iterable, element), frontier)[0].source
+        self.graph.bound[head] = _present(element)
         target = Target(("break", "continue"), labels)
         self.contexts.append(target)
         frontier = yield self.optional(tree.part(node, rule.body), [Pending(head, "iterate")])
@@ -315,6 +341,7 @@ class _Builder(SwitchFlow, TryFlow):
                 final = self._always_matches(pattern, rule)
                 kind = "statement" if final else "condition"
                 source = self.point(pattern, kind, (pattern,), taken)[0].source
+                self.graph.bound[source] = (pattern,)
                 taken = [Pending(source) if final else Pending(source, "true")]
                 missed = missed + ([] if final else [Pending(source, "false")])
             guard = tree.part(clause, rule.guard)
@@ -353,11 +380,13 @@ class _Builder(SwitchFlow, TryFlow):
         rule, tree = self.rule(node), self.tree
         label = tree.part(node, rule.label)
         body = tree.part(node, rule.body)
-        if label < 0 or body < 0:
+        if label < 0:
             return frontier
         frontier = self.place_label(tree.code(label), frontier)
+        if body < 0:
+            return frontier
         self.labels = self.labels | {tree.code(label)}
-        if isinstance(self.language.statements.get(tree.types[body]), (base.Loop, base.ForEach, base.Labelled)):
+        if isinstance(self.statement_rule(body), (base.Loop, base.ForEach, base.Labelled)):
             return (yield self.statement(body, frontier))
         target = Target((), self.take_labels())
         self.contexts.append(target)

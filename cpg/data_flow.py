@@ -5,13 +5,15 @@ that replaces it. Variables and the order of reads and writes come from `cpg.nam
 
 * Definitions of paths (`a[i]`, `this.f`) are weak: they replace nothing. Redefining `a` ends those of `a[i]`.
 * A read that follows a write inside one point sees that write; it makes no edge.
+* The variable of a loop is defined on its `iterate` way only, the names of a pattern on its `true` way.
 * On an `exception` edge both the definitions before the point arrive and those that it had made when the
   last of its calls could still throw: `x = f()` in a try does not reach the handler, `f(x = 1)` does.
 * A point whose text holds conditions with points of their own (`x = a or b`) uses what they use, since its
   value depends on it; variables that are declared inside it, as in a comprehension, stay inside.
 * A nested body receives the definitions of the variables it captures as definitions at its ENTRY and gives
   none back. They are those that reach the point where the function is made and, for `late_capture`
-  languages, those made on some path after it; a class body runs at once and gets the former only.
+  languages, those made on some path after it; a class body runs at once and gets the former only. There, a
+  function that is no statement is as good as made at the ENTRY around it.
 
 Definitions are bits of Python integers; the equations are solved by a worklist in reverse post-order.
 Cost: a few passes of big-integer operations over the points of a body.
@@ -71,10 +73,13 @@ class _DataFlow:
         self.names = names
         self.graphs = graphs
         self.body_of = {graph.owner: graph for graph in graphs}
-        self.points = {n for graph in graphs for n, kind in zip(graph.nodes, graph.kinds) if n >= 0}
+        self.points = {n for graph in graphs for n, parts in zip(graph.nodes, graph.parts) if parts}
+        """Nodes that are points and evaluate something; the text of others belongs to the point around."""
         self.ranges = self._inner_ranges()
         self.range_starts = sorted(self.ranges)
         self.defined = {v for v, e in zip(names.variables, names.events) if e.kind == DEFINE}
+        self.made_at_entry: dict[int, list[int]] = {}
+        """Body -> the functions in it that no statement makes."""
         self.made_at, self.captured = self._captures()
         self.paths_of: dict[int, list[int]] = {}
         for number, variable in enumerate(names.table):
@@ -188,6 +193,13 @@ class _DataFlow:
             if node > 0:
                 made_at[graph.owner] = node
                 around[graph.owner] = owner_of_point[node]
+            elif graph.owner and language.late_capture:
+                outer = tree.parents[graph.owner]
+                while outer > 0 and outer not in self.body_of:
+                    outer = tree.parents[outer]
+                if outer in self.body_of:
+                    around[graph.owner] = outer
+                    self.made_at_entry.setdefault(outer, []).append(graph.owner)
         captured: dict[int, set[int]] = {graph.owner: set() for graph in self.graphs}
         for number, event in enumerate(names.events):
             variable = names.variables[number]
@@ -265,15 +277,26 @@ class _DataFlow:
         generated = [0] * len(graph.nodes)
         thrown = [0] * len(graph.nodes)
         kept = [-1] * len(graph.nodes)
+        unbound: dict[int, tuple[int, int]] = {}
+
+        def effect(fact: PointFacts) -> tuple[int, int]:
+            made, left = 0, -1
+            for definition in fact.definitions:
+                made |= 1 << numbers[definition]
+            for variable in fact.ended:
+                left &= ~of_variable.get(variable, 0)
+            return made, left
+
         for point in order:
             fact = facts[point]
             if fact is not None:
-                for definition in fact.definitions:
-                    generated[point] |= 1 << numbers[definition]
+                generated[point], kept[point] = effect(fact)
                 for definition in fact.early:
                     thrown[point] |= 1 << numbers[definition]
-                for variable in fact.ended:
-                    kept[point] &= ~of_variable.get(variable, 0)
+                if point in graph.bound and fact.definitions:
+                    bound = graph.bound[point]
+                    rest = tuple(part for part in graph.parts[point] if part not in bound)
+                    unbound[point] = effect(self.facts(graph.nodes[point], rest))
         reaching = [0] * len(graph.nodes)
         reaching[ENTRY] = at_entry
         waiting = set(order)
@@ -286,8 +309,12 @@ class _DataFlow:
                 before = reaching[point]
                 after = generated[point] | (before & kept[point])
                 failed = before | thrown[point]
+                missed = after
+                if point in unbound:
+                    missed = unbound[point][0] | (before & unbound[point][1])
                 for target, branch, implicit in graph.successors[point]:
-                    new = reaching[target] | (failed if branch == "exception" else after)
+                    arriving = failed if branch == "exception" else missed if branch in ("done", "false") else after
+                    new = reaching[target] | arriving
                     if new != reaching[target]:
                         reaching[target] = new
                         waiting.add(target)
@@ -310,7 +337,8 @@ class _DataFlow:
     ) -> None:
         """Hand the captured definitions to the bodies that are made in this one."""
         for point in order:
-            for body in made.get(graph.nodes[point], ()):
+            entered = self.made_at_entry.get(graph.owner, []) if point == ENTRY else made.get(graph.nodes[point], ())
+            for body in entered:
                 wanted = 0
                 for variable in self.captured[body]:
                     wanted |= of_variable.get(variable, 0)

@@ -75,6 +75,13 @@ class ExpressionFlow:
         return operators is None or not operators.isdisjoint(self.tree.tokens.get(node, ()))
 
     # -------------------------------------------------------------------------------------- helpers
+    def statement_rule(self, node: int) -> object:
+        """The rule of a node in the place of a statement, None where no table names it."""
+        rule = self.language.statements.get(self.tree.types[node])
+        while isinstance(rule, base.Either):
+            rule = rule.first if self.tree.part(node, rule.part) >= 0 else rule.second
+        return rule
+
     def has_splits(self, node: int) -> bool:
         """Whether control flows inside the subtree (nested functions counted too)."""
         position = bisect.bisect_left(self.splits, node)
@@ -92,9 +99,12 @@ class ExpressionFlow:
 
     def can_throw(self, node: int, parts: tuple[int, ...]) -> bool:
         """Whether something in the point's own text, outside points and bodies inside it, can throw."""
-        if isinstance(self.language.statements.get(self.tree.types[node]), base.ForEach):
-            return True
         tree, throwers = self.tree, self.throwers
+        rule = self.statement_rule(node)
+        if isinstance(rule, base.ForEach) and rule.throws:
+            return True
+        if isinstance(rule, base.Later):
+            parts = tuple(child for call in tree.parts(node, rule.call) for child in tree.children[call])
         for part in parts:
             for position in range(bisect.bisect_left(throwers, part), len(throwers)):
                 thrower = throwers[position]
@@ -120,6 +130,10 @@ class ExpressionFlow:
     def leave(self, kind: str, label: str | None, frontier: Frontier) -> None:
         """Hand edges that jump to the innermost context that takes them, else to EXIT."""
         if not frontier:
+            return
+        if kind == "exit":
+            self.graph.quits.update(edge.source for edge in frontier)
+            self.graph.connect(frontier, EXIT)
             return
         goal = self.label_nodes.get(label, -1) if kind == "goto" else -1
         if kind == "goto case":
@@ -286,6 +300,7 @@ class ExpressionFlow:
                     frontier = yield self.evaluate(iterable, frontier)
                 parts = tuple(part for part in (iterable, target) if part >= 0)
                 head = self.point(clause, "condition", parts, frontier)[0].source
+                self.graph.bound[head] = (target,)
                 done = [Pending(head, "done")]
                 if heads:
                     self.graph.connect(done, heads[-1])

@@ -49,6 +49,12 @@ class FlowGraph:
     parts: list[tuple[int, ...]] = field(default_factory=lambda: [(), ()])
     """The nodes whose text the point evaluates, in order."""
     successors: list[list[Edge]] = field(default_factory=lambda: [[], []])
+    bound: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Point -> the parts of it that bind names on its `true` and `iterate` ways only: patterns, loop variables."""
+    waiting: dict[int, int] = field(default_factory=dict)
+    """Point -> the call that it leaves to the ways out, see `cpg.deferred_calls`."""
+    quits: set[int] = field(default_factory=set)
+    """Points that end the program: their way to EXIT passes nothing."""
 
     def add(self, node: int, kind: str, parts: tuple[int, ...]) -> int:
         """A new point."""

@@ -15,7 +15,7 @@ A variable is where its name is declared plus a path: `x`, `x.f`, `x[]`. Scopes 
 
 A name that nothing declares is a field of the receiver (`implicit_receiver`), so `f` and `this.f` are one
 variable, or belongs to the file. A receiver itself (`this`) belongs to the function or class that receives it.
-Paths are followed `PATH_LIMIT` steps deep, the usual k-limit.
+`cpg.access_paths` spells the paths.
 
 Cost: linear in the tree, times the nesting depth of scopes that declare something.
 """
@@ -24,13 +24,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cpg.languages.base import Binding, Class, Comprehension, Function, Language
+from cpg.access_paths import RECEIVER, spell
+from cpg.languages.base import Binding, Class, Comprehension, Function, Jump, Language
 from cpg.parse import SyntaxTree
 from cpg.scopes import Scope, Scopes
 
 USE, DEFINE, DELETE, THROW = range(4)
-PATH_LIMIT = 4
-RECEIVER = "this"
 
 # How a name is treated where it stands.
 READ, WRITE, DECLARE, RESERVE, REMOVE, IMPORT, PATTERN, EARLY, HOIST, HOIST_RESERVE = range(10)
@@ -82,6 +81,10 @@ class Names:
         self._stack: list[tuple] = []
         self._scope_of: dict[int, Scope] = {}
         self._visited: set[int] = set()
+        self._results: dict[int, tuple[Scope, list[int]]] = {}
+        """Function -> its scope and the nodes that hold its named results."""
+        self._literal_types: dict[int, int] = {}
+        """Literal inside a literal -> the node of its type, -1 where that is not known."""
         self._scopes = Scopes(language.hoisted)
         self._module = self._scopes.add("module", None, 0, 0)
         self._walk()
@@ -116,6 +119,10 @@ class Names:
         actions: dict[str, object] = {}
         actions.update(dict.fromkeys(language.throwing, self._children))
         actions.update(dict.fromkeys(language.targets, self._target))
+        actions.update(dict.fromkeys(language.keyed, self._keyed))
+        if any(function.results is not None for function in language.functions.values()):
+            returns = [k for k, rule in language.statements.items() if isinstance(rule, Jump) and rule.kind == "return"]
+            actions.update(dict.fromkeys(returns, self._return))
         actions.update(dict.fromkeys(language.hoisting, self._hoisting))
         actions.update(dict.fromkeys(language.dotted, self._dotted))
         actions.update(dict.fromkeys(language.scopes, self._block))
@@ -180,8 +187,33 @@ class Names:
             children = [child for child in children if child not in tags or not tree.code(child)[:1].islower()]
         return children
 
+    def _keyed(self, node: int, mode: int, scope: Scope) -> None:
+        children = self.tree.children[node]
+        self._push(children[1:] if self._is_field_key(node) else children, READ, scope)
+
+    def _is_field_key(self, node: int) -> bool:
+        tree, rule = self.tree, self.language.keyed[self.tree.types[node]]
+        key = node
+        while tree.children[key] and (key == node or len(tree.children[key]) == 1):
+            key = tree.children[key][0]
+        if tree.types[key] not in self.language.identifiers:
+            return False
+        around: list[int] = []
+        literal = tree.parents[node]
+        while literal > 0 and literal not in self._literal_types and tree.part(literal, rule.type) < 0:
+            if tree.types[literal] == rule.literal:
+                around.append(literal)
+            literal = tree.parents[literal]
+        known = self._literal_types.get(literal)
+        for inner in reversed(around):
+            known = tree.part(literal, rule.type) if known is None else tree.part(known, rule.element) if known >= 0 else -1
+            self._literal_types[inner] = known
+        return known is None or known < 0 or tree.types[known] not in rule.indexed
+
     def _block(self, node: int, mode: int, scope: Scope) -> None:
-        inner = self._scopes.add("block", scope, scope.owner, node)
+        inner = scope
+        if scope.kind != "function" or self.tree.parents[node] != scope.node:
+            inner = self._scopes.add("block", scope, scope.owner, node)
         self._push(self._without_ignored(node, self.tree.children[node]), READ, inner)
 
     def _binding(self, node: int, mode: int, scope: Scope) -> None:
@@ -209,7 +241,8 @@ class Names:
         elif rule.declares or not rule.declares_with.isdisjoint(tokens):
             wanted = DECLARE
         reads = rule.reads and rule.plain.isdisjoint(tokens)
-        self._push(rest, READ, scope)
+        first = self.tree.parts(node, rule.first)
+        self._push([child for child in rest if child not in first], READ, scope)
         if reads:
             self._stack.extend((self._write, target, WRITE, scope) for target in reversed(targets))
             self._push(values, READ, scope)
@@ -220,6 +253,7 @@ class Names:
             action = {"field": self._field, "name": self._name}.get(rule.mode)
             self._stack.extend((action, target, wanted, scope) for target in reversed(targets))
             self._push(values, READ, scope)
+        self._push(first, READ, scope)
 
     def _name(self, node: int, mode: int, scope: Scope) -> None:
         """A target whose text is the name, whatever its type."""
@@ -244,6 +278,9 @@ class Names:
         stack = self._stack
         stack.append((self._close_hole, node, mode, inner))
         self._push(self.tree.parts(node, rule.body), READ, inner)
+        results = self.tree.parts(node, rule.results)
+        self._results[node] = inner, results
+        self._push(results, DECLARE, inner)
         self._push(parameters, DECLARE, inner)
         self._push(self.tree.parts(node, rule.knows), RESERVE, inner)
         stack.append((self._open_hole, node, mode, inner))
@@ -295,6 +332,21 @@ class Names:
                 self._scope_of[iterable] = scope
         self._push(clauses + body, READ, inner)
 
+    def _return(self, node: int, mode: int, scope: Scope) -> None:
+        self._stack.append((self._close_return, node, mode, scope))
+        self._children(node, mode, scope)
+
+    def _close_return(self, node: int, mode: int, scope: Scope) -> None:
+        """A return hands its values to the named results; without values it gives what they hold."""
+        tree = self.tree
+        kind = DEFINE if tree.children[node] else USE
+        inner, groups = self._results.get(scope.owner, (scope, ()))
+        for result in (member for group in groups for member in tree.children[group]):
+            binding = self.language.bindings.get(tree.types[result])
+            for name in map(tree.code, tree.parts(result, binding.target) if binding else ()):
+                self.events.append(Event(kind, inner, name, (), name))
+        self.end[node] = len(self.events)
+
     def _redirect(self, node: int, mode: int, scope: Scope) -> None:
         for child in self.tree.children[node]:
             scope.redirects[self.tree.code(child)] = self.language.redirects[self.tree.types[node]]
@@ -340,7 +392,8 @@ class Names:
     def _write(self, node: int, mode: int, scope: Scope) -> None:
         """The write of a read-and-write, after its value; what the target itself reads was read before."""
         kind = self.tree.types[node]
-        while kind in self.language.parentheses and self.tree.children[node]:
+        around = self.language.parentheses | self.language.targets
+        while kind in around and self.tree.children[node]:
             node = self.tree.children[node][0]
             kind = self.tree.types[node]
         if kind in self.language.identifiers:
@@ -363,54 +416,18 @@ class Names:
         for argument in passed:
             while tree.types[argument] in language.passing and tree.children[argument]:
                 argument = tree.children[argument][-1]
-            path = self._spell(argument)
+            path = spell(self.tree, language, argument)
             if path is not None:
                 self.events.append(Event(DEFINE, scope, *path, passed=True))
 
     def _emit_path(self, node: int, mode: int, scope: Scope) -> None:
-        path = self._spell(node)
+        path = spell(self.tree, self.language, node)
         if path is None:
             return
         kind = {READ: USE, REMOVE: DELETE}.get(mode, DEFINE)
         if kind == DELETE:
             return
         self.events.append(Event(kind, scope, *path))
-
-    def _spell(self, node: int) -> tuple[str, tuple[str, ...], str, str] | None:
-        """Root, suffix, spelling and literal index of a path; None if it starts from no name or is too long."""
-        tree, language = self.tree, self.language
-        suffix: list[str] = []
-        spelled: list[str] = []
-        literal = ""
-        while tree.types[node] in language.paths:
-            rule = language.paths[tree.types[node]]
-            base, member = tree.part(node, rule.base), tree.part(node, rule.member)
-            if base < 0 or len(suffix) == PATH_LIMIT or (rule.only and rule.only.isdisjoint(tree.tokens.get(node, ()))):
-                return None
-            if member >= 0:
-                suffix.append("." + tree.code(member))
-                spelled.append(suffix[-1])
-            elif rule.index is None:
-                suffix.append("*")
-                spelled.append("*")
-            else:
-                index = tree.part(node, rule.index)
-                shown = index >= 0 and not tree.children[index]
-                text = tree.code(index) if shown else ""
-                if not suffix and shown and tree.types[index] in language.literals:
-                    literal = text
-                suffix.append("[]")
-                spelled.append(f"[{text}]")
-            node = base
-            while tree.types[node] in language.parentheses and tree.children[node]:
-                node = tree.children[node][0]
-        if tree.types[node] in language.receivers:
-            root = RECEIVER
-        elif tree.types[node] in language.identifiers:
-            root = tree.code(node)
-        else:
-            return None
-        return root, tuple(reversed(suffix)), root + "".join(reversed(spelled)), literal
 
     # ---------------------------------------------------------------------------------------- resolution
     def _resolve(self, position: int, event: Event) -> int:

@@ -173,7 +173,7 @@ def _holder(root: Any, wrapper: Wrapper, offset: int, length: int) -> Any | None
         node = named[-1]
     if wrapper.closing is not None:
         end = offset + length + len(wrapper.suffix.encode()) - wrapper.closing
-        if node.start_byte != offset - 1 or node.end_byte != end:
+        if node.start_byte != offset - wrapper.opening or node.end_byte != end:
             return None
     return node
 
@@ -223,7 +223,8 @@ def _columns(text: bytes, root_type: str, holder: Any, offset: int, language: La
     while more:
         node = cursor.node
         kind = node.type
-        if node.is_named and kind not in omitted:
+        in_prefix = offset and node.end_byte <= offset and node.start_byte < offset
+        if node.is_named and kind not in omitted and not in_prefix:
             index = len(types)
             start, end = node.start_byte - offset, node.end_byte - offset
             start = 0 if start < 0 else min(start, length)

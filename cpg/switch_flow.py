@@ -83,7 +83,8 @@ class SwitchFlow(ExpressionFlow):
             labels = [label for group in groups for label in tree.parts(group, rule.label)] if rule.evaluated else []
             for label in labels:
                 frontier = yield self.evaluate(label, frontier)
-            return frontier, self.point(selector, "condition", (selector, *labels), frontier)[0].source
+            parts = (selector, *tree.parts(node, rule.binds), *labels)
+            return frontier, self.point(selector, "condition", parts, frontier)[0].source
         if rule.choice:
             return frontier, self.point(node, "condition", (), frontier)[0].source
         return frontier, -1

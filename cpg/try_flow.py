@@ -62,6 +62,7 @@ class TryFlow(ExpressionFlow):
         if rule.ordered:
             incoming = yield self.evaluate(filter_node, incoming)
             source = self.point(filter_node, "condition", (filter_node,), incoming)[0].source
+            self.graph.bound[source] = (filter_node,)
             return [Pending(source, "true")], [] if everything else [Pending(source, "false", True)]
         taken = self.point(filter_node, "parameter", (filter_node,), incoming)
         missed = [] if everything else incoming

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from cpg.errors import UnknownLanguageError, unknown_name
 from cpg.languages.base import Language
+from cpg.languages.go import GO
 from cpg.languages.java import JAVA
 from cpg.languages.javascript import JAVASCRIPT
 from cpg.languages.python import PYTHON
 from cpg.languages.typescript import TYPESCRIPT
 
-LANGUAGES: dict[str, Language] = {language.name: language for language in (JAVA, PYTHON, JAVASCRIPT, TYPESCRIPT)}
+LANGUAGES: dict[str, Language] = {language.name: language for language in (JAVA, PYTHON, JAVASCRIPT, TYPESCRIPT, GO)}
 
 
 def get_language(name: str) -> Language:

@@ -41,9 +41,13 @@ Part = Union[str, int, "tuple[str, ...]", Inside, First]
 # ------------------------------------------------------------------------------------------- statements
 @dataclass(frozen=True)
 class Block:
-    """The children, or those that `body` names, run one after the other; the node itself is no point."""
+    """The children, or those that `body` names, run one after the other; the node itself is no point.
+
+    `only`: a block only where one of these tokens is there, else a simple statement.
+    """
 
     body: Part | None = None
+    only: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,25 @@ class LocalDeclaration:
 
 
 @dataclass(frozen=True)
+class Either:
+    """Two constructs under one node type: `first` is the rule of a node that has the `part`, `second` of others."""
+
+    part: Part
+    first: object
+    second: object
+
+
+@dataclass(frozen=True)
+class Later:
+    """A point that evaluates what the `call` inside is made of. The call itself runs elsewhere (a thread of its own)
+    or, `on_exit`, on every way out of the function, the last one first: there it is a point.
+    """
+
+    call: Part
+    on_exit: bool
+
+
+@dataclass(frozen=True)
 class Branch:
     """if: `condition`, then `consequence`, else the chain of `alternative` parts. `initial` is evaluated first."""
 
@@ -101,12 +124,16 @@ class Loop:
 
 @dataclass(frozen=True)
 class ForEach:
-    """One point, the node itself, that takes the next element: branches `iterate` and `done`."""
+    """One point, the node itself, that takes the next element: branches `iterate` and `done`.
+
+    `throws`: taking an element can throw.
+    """
 
     target: Part
     iterable: Part
     body: Part
     otherwise: Part | None = None
+    throws: bool = True
 
 
 @dataclass(frozen=True)
@@ -121,7 +148,8 @@ class Switch:
 
     Without a selector the labels are conditions that are tested in order, unless the switch is a `choice`: then
     the node itself is a point from which control goes on to any one group (Go's select).
-    `evaluated`: labels are expressions that run; the selector's point uses what they use.
+    `evaluated`: labels are expressions that run; the selector's point uses what they use. `binds`: the part that
+    receives the selector's value, at its point.
     """
 
     selector: Part | None
@@ -136,6 +164,7 @@ class Switch:
     initial: Part | None = None
     choice: bool = False
     evaluated: bool = False
+    binds: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -265,7 +294,8 @@ class Function:
     not captured from around it. `binds`: the part whose name the definition binds around it. `prologue`: the
     part whose children are points before the body, such as C++ constructor initialisers. `knows`: the part whose
     name only the function itself sees. `outside`: the part that is evaluated where the function is made, such as
-    a computed name. `receives`: the function has a receiver of its own, other than the one around it.
+    a computed name. `receives`: the function has a receiver of its own, other than the one around it. `results`:
+    named results, points behind the parameters; `return` without a value uses them, with a value defines them.
     """
 
     parameters: Part = "parameters"
@@ -276,6 +306,7 @@ class Function:
     knows: Part | None = None
     outside: Part | None = None
     receives: bool = False
+    results: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -297,9 +328,10 @@ class Binding:
     does not always. `reads`: the old value is used too; `plain` are
     the operators with which it is not. `needs_value`: without a value child nothing is defined.
     `only`: a binding only where one of these tokens is there. `hoists`: tokens with which the name belongs to the
-    whole function (JavaScript's var). `mode`: how names in the target are treated, see `cpg.names`; with "field" the
-    target's text is a field of the receiver, with "name" it is the name, whatever its type. `stores`: tokens and types of children with which the field of the
-    target's name is defined as well (TypeScript's parameter properties).
+    whole function (JavaScript's var). `first`: what is evaluated before the value. `mode`: how names in the target
+    are treated, see `cpg.names`; with "field" the target's text is a field of the receiver, with "name" it is the
+    name, whatever its type. `stores`: tokens and types of children with which the field of the target's name is
+    defined as well (TypeScript's parameter properties).
     """
 
     target: Part
@@ -311,6 +343,7 @@ class Binding:
     needs_value: bool = False
     only: frozenset[str] = frozenset()
     hoists: frozenset[str] = frozenset()
+    first: Part | None = None
     mode: str = "define"
     stores: frozenset[str] = frozenset()
 
@@ -326,6 +359,19 @@ class Path:
     member: Part | None = None
     index: Part | None = None
     only: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """`key: value` in a literal. A key that is only a name is a field, no variable, unless the literal's type is one
+    of `indexed`. The type is a `type` part of a node around; a literal (node type `literal`) right inside another
+    one has the type that is the `element` part of its type.
+    """
+
+    literal: str
+    type: Part
+    element: Part
+    indexed: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -345,8 +391,8 @@ class Wrapper:
     """Text around a snippet that makes it a file.
 
     `path` are the node types that lead from the root to the node that holds the snippet; `closing` is the
-    number of bytes after that node, None where the node has no closing token. `grammar`: another one than the
-    language's, for a dialect.
+    number of bytes after that node, None where the node has no closing token; `opening` is how much of the
+    prefix belongs to it. `grammar`: another one than the language's, for a dialect.
     """
 
     prefix: str = ""
@@ -354,6 +400,7 @@ class Wrapper:
     path: tuple[str, ...] = ()
     closing: int | None = None
     grammar: str = ""
+    opening: int = 1
 
 
 @dataclass(frozen=True)
@@ -391,7 +438,8 @@ class Language:
     empty: frozenset[str] = frozenset()
     """Node types that stand for nothing: the absent condition of a `for`."""
     terminating: dict[str, str] = field(default_factory=dict)
-    """Text of a called function that does not return -> the kind of jump that its statement is."""
+    """Text of a called function that does not return -> the kind of jump that its statement is: throw, return, or
+    exit, which ends the program at once, past every finalizer."""
     always_true: frozenset[str] = frozenset()
     """Texts of conditions that make a loop endless."""
     throwing: dict[str, frozenset[str] | None] = field(default_factory=dict)
@@ -416,6 +464,7 @@ class Language:
     """Node types that pass being a target on to their children: tuples, lists, stars."""
     dotted: frozenset[str] = frozenset()
     """Node types `a.b.c` of names: a binding binds the first; a pattern with more than one compares."""
+    keyed: dict[str, Keyed] = field(default_factory=dict)
     literals: frozenset[str] = frozenset()
     """Index types that tell elements apart: two different literals are two different elements."""
     ignored: frozenset[str] = frozenset()

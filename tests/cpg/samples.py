@@ -217,4 +217,92 @@ export const task = async <U,>(u: U, f: (x: U) => void): Promise<U> => { switch 
 export default interface Last {}
 """
 
-PROGRAMS = {"java": JAVA, "python": PYTHON, "javascript": JAVASCRIPT, "typescript": TYPESCRIPT}
+GO = """\
+// Package queue is a sample.
+package queue
+
+import (
+	"fmt"
+	str "strings"
+)
+
+const (
+	small = iota
+	big
+)
+
+var registry, count = map[string]*Queue[int]{"ä": nil}, 0
+
+type Queue[T any] struct {
+	items []T `json:"items"`
+	*sync.Mutex
+	next, last *Queue[T]
+}
+
+type Visitor interface {
+	fmt.Stringer
+	Visit(key int) (done bool, err error)
+}
+
+func init() { register("ä", 'x', 0x1F, 1.5, 2i) }
+
+func (q *Queue[T]) Find(keys map[string][]T, key int, rest ...T) (found int, err error) {
+	q.Lock()
+	defer q.Unlock()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("failed %v", r)
+		}
+	}()
+	var i, n int
+	a, *q.next = n, Queue[T]{items: rest, last: &Queue[T]{nil, nil, nil, q}}
+outer:
+	for i = 0; i < len(q.items) && found >= 0; i++ {
+		switch item := q.items[i]; {
+		case item == rest[0], !(key > 3 || n < 1):
+			found = i
+			fallthrough
+		default:
+			continue outer
+		}
+		for k, v := range keys {
+			go str.Join(v[1:n:n], k)
+			if n++; n > 5 {
+				break outer
+			}
+		}
+		for range 3 {
+			n <<= 1
+		}
+		for {
+			goto done
+		}
+	}
+	switch v := any(key).(type) {
+	case nil, error:
+		return 0, v.(error)
+	case func(int) string, chan<- int, [2]int, *[]byte, struct{}, interface{ Len() int }:
+		panic(v)
+	}
+	select {
+	case v, ok := <-q.in:
+		found, _ = v, ok
+	case q.out <- []byte("raw")[0]:
+	default:
+		found = big
+	}
+done:
+	return
+}
+
+func Sum[K comparable, N ~int | float64](values ...N) (total N) {
+	type local = func(N) N
+	add := func(n N) { total += n }
+	for _, v := range values {
+		add(v)
+	}
+	return Scale[N](total)
+}
+"""
+
+PROGRAMS = {"java": JAVA, "python": PYTHON, "javascript": JAVASCRIPT, "typescript": TYPESCRIPT, "go": GO}

@@ -168,6 +168,7 @@ def test_svg_needs_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 NAMES = {
+    "go": ("func (r T) f(x int) int { a.b.g(x); return x + 1 }", {"f", "r", "x", "g", "b", "+"}),
     "java": ("int f(int x) { a.b.g(x); return x + 1; }", {"f", "x", "g", "b", "+"}),
     "python": ("def f(x):\n    a.b.g(x)\n    return x not in y", {"f", "x", "g", "b", "not in"}),
     "javascript": ("function f(x) { a.b.g(x); return x ?? y; }", {"f", "x", "g", "b", "??"}),

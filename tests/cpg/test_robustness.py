@@ -58,7 +58,7 @@ def test_random_bytes(language: str, code: bytes) -> None:
 @given(words=st.lists(st.sampled_from(
     "if else for while do try catch finally except switch match case default : ; { } ( ) [ ] = x 1 -> , . return "
     "break continue throw raise yield def class lambda with as and or not in ? && || ! ++ \n \t import int let function => ?. ?? ` of "
-    "export <a>".split(" ")
+    "export <a> func defer go select chan range fallthrough goto := <- * type struct interface var".split(" ")
 ), max_size=40))  # fmt: skip
 def test_random_words(language: str, words: list[str]) -> None:
     _holds(" ".join(words), language)
@@ -115,6 +115,15 @@ DEEP = {
     "javascript elements": ("javascript", 3_000, lambda n: "x = " + "<a>" * n + "</a>" * n + ";"),
     "typescript types": ("typescript", 5_000, lambda n: "let x: " + "A<" * n + "B" + ">" * n + ";"),
     "typescript namespaces": ("typescript", 2_000, lambda n: "namespace N { let x = y; " * n + "}" * n),
+    "go blocks": ("go", 5_000, lambda n: "func f() {" + "{x := 1;" * n + "}" * n + "}"),
+    "go else ifs": ("go", 3_000, lambda n: "func f() {" + "if x := a; b { c() } else " * n + "{ d() } }"),
+    "go literals": ("go", 3_000, lambda n: "x := T{" + "a: {" * n + "b: c" + "}" * n + "}"),
+    "go functions": ("go", 3_000, lambda n: "func f() {" + "x = func() { y();" * n + "}" * n + "}"),
+    "go defers": ("go", 3_000, lambda n: "func f() {\n" + "defer f(x)\n" * n + "}"),
+    "go conditional defers": ("go", 2_000, lambda n: "func f() {\n" + "if a { defer f(x) }\n" * n + "}"),
+    "go defers in a loop": ("go", 2_000, lambda n: "func f() {\nfor a {\n" + "defer f(x)\n" * n + "}\n}"),
+    "go defers and returns": ("go", 1_000, lambda n: "func f() {\n" + "defer f(x)\nif a { return }\n" * n + "}"),
+    "go cases": ("go", 3_000, lambda n: "switch {\n" + "case a: b()\n" * n + "}"),
     "unclosed": ("java", 10_000, lambda n: "(" * n),
     "unopened": ("python", 10_000, lambda n: ")" * n),
 }

@@ -7,6 +7,29 @@ import pytest
 from cpg import extract
 
 SNIPPETS = {
+    "go": {
+        "file": 'package p\n\nimport "fmt"\n\nfunc f() int { return 1 }\n',
+        "function": "func f(x int) int { return x }",
+        "method": "func (t *T) f(x int) (n int) { n = x; return }",
+        "two functions": "func f() { g() }\n\nfunc g() {}",
+        "statements": "x := 1\nfoo(x)\nif x > 1 { return }",
+        "one statement": "x := 1",
+        "labelled statement": "l: for { break l }",
+        "cases": "case 1: f()\ndefault: g()",
+        "tests": "case x > 1 && y: f()",
+        "type cases": "case []int, error: f()\ncase nil:",
+        "communication cases": "case v := <-ch: f(v)\ncase ch <- x:\ndefault:",
+        "fields": "x, y int\n*Base",
+        "methods of an interface": "Len() int\nfmt.Stringer",
+        "type": "type T[K any] struct { k K }",
+        "variables": "var (\n\tx = 1\n\ty int\n)",
+        "empty": "",
+        "blank": " \n\t ",
+        "comment": "// nothing",
+        "trailing comment": "f() // no newline after this",
+        "import": 'import . "fmt"',
+        "carriage returns": "if x {\r\n\ty()\r\n}\r\n",
+    },
     "java": {
         "file": "class K { int f() { return 1; } }",
         "method": "public int f(int x) { return x; }",

@@ -73,7 +73,7 @@ def point_names(graph: CodePropertyGraph) -> dict[int, str]:
 
 def _point_name(graph: CodePropertyGraph, node: int, children: dict[int, list[int]]) -> str:
     nodes = graph.nodes
-    blocks = [child for child in children.get(node, ()) if nodes.label[child] == "BLOCK"]
+    blocks = [child for child in children.get(node, ()) if nodes.label[child] in ("BLOCK", "JUMP_TARGET")]
     end = nodes.start_byte[blocks[0]] if blocks else nodes.end_byte[node]
     text = graph.code.encode()[nodes.start_byte[node] : end].decode()
     return " ".join(text.split())
