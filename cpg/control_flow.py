@@ -338,7 +338,7 @@ class _Builder(SwitchFlow, TryFlow):
             patterns = tree.parts(clause, rule.pattern)
             taken, missed = frontier, []
             for pattern in patterns:
-                final = self._always_matches(pattern, rule)
+                final = len(patterns) == 1 and self._always_matches(pattern, rule)
                 kind = "statement" if final else "condition"
                 source = self.point(pattern, kind, (pattern,), taken)[0].source
                 self.graph.bound[source] = (pattern,)

@@ -45,10 +45,16 @@ class ExpressionFlow:
 
     def _splits(self, node: int) -> bool:
         rule = self.language.expressions[self.tree.types[node]]
+        if isinstance(rule, base.Chain):
+            return self._is_chained(node)
         if not isinstance(rule, base.ShortCircuit):
             return not isinstance(rule, base.Negation)
         tokens = self.tree.tokens.get(node, ())
         return any(not table.isdisjoint(tokens) for table in (rule.conjunctions, rule.disjunctions, rule.coalescing))
+
+    def _is_chained(self, node: int) -> bool:
+        first = self.tree.children[node][:1]
+        return bool(first) and self.tree.types[first[0]] == self.tree.types[node]
 
     def _decides(self, node: int) -> bool:
         """Whether a short circuit's truth is that of its two sides."""
@@ -203,6 +209,12 @@ class ExpressionFlow:
                     return true, false + more
                 more, false = yield self.test(right, false)
                 return true + more, false
+        if isinstance(rule, base.Chain) and self._is_chained(node):
+            true, false = yield self.test(tree.children[node][0], frontier)
+            for operand in tree.children[node][1:]:
+                true = yield self.evaluate(operand, true)
+            source = self.point(node, "condition", (node,), true)[0].source
+            return [Pending(source, "true")], [*false, Pending(source, "false")]
         if isinstance(rule, base.Ternary):
             parts = [tree.part(node, p) for p in (rule.condition, rule.consequence, rule.alternative)]
             if min(parts) >= 0:
@@ -227,7 +239,9 @@ class ExpressionFlow:
             node = self.bare(node)
             rule = self.language.expressions.get(self.tree.types[node])
             if not isinstance(rule, base.Negation):
-                return isinstance(rule, base.Ternary) or (isinstance(rule, base.ShortCircuit) and self._decides(node))
+                chained = isinstance(rule, base.Chain) and self._is_chained(node)
+                decided = isinstance(rule, base.ShortCircuit) and self._decides(node)
+                return chained or decided or isinstance(rule, base.Ternary)
             if rule.operators.isdisjoint(self.tree.tokens.get(node, ())):
                 return False
             node = self.tree.part(node, rule.operand)
@@ -269,7 +283,7 @@ class ExpressionFlow:
             true = yield self.evaluate(first, true)
             false = yield self.evaluate(second, false)
             return true + false
-        if not self._decides(node):
+        if isinstance(rule, base.ShortCircuit) and not self._decides(node):
             return (yield self._coalesce(node, rule, frontier))
         true, false = yield self.test(node, frontier)
         return true + false

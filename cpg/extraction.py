@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cpg.chains import nest_chains
 from cpg.control_dependence import control_dependence
 from cpg.control_flow import control_flow
 from cpg.data_flow import data_flow
@@ -37,6 +38,8 @@ def extract(code: str | bytes, language: str, calls_define: bool = False) -> Cod
     """
     tables = get_language(language)
     tree = parse(code, tables)
+    if tables.chains:
+        tree = nest_chains(tree, tables.chains)
     flows = control_flow(tree, tables)
     data_edges = data_flow(tree, tables, Names(tree, tables, calls_define), flows)
     nodes = _nodes(tree, tables)

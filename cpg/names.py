@@ -214,7 +214,9 @@ class Names:
         inner = scope
         if scope.kind != "function" or self.tree.parents[node] != scope.node:
             inner = self._scopes.add("block", scope, scope.owner, node)
-        self._push(self._without_ignored(node, self.tree.children[node]), READ, inner)
+        confined = self.tree.parts(node, self.language.confined.get(self.tree.types[node]))
+        for child in reversed(self._without_ignored(node, self.tree.children[node])):
+            self._stack.append((None, child, DECLARE if child in confined else READ, inner))
 
     def _binding(self, node: int, mode: int, scope: Scope) -> None:
         if self.tree.types[node] in self.language.scopes:
@@ -348,6 +350,7 @@ class Names:
         self.end[node] = len(self.events)
 
     def _redirect(self, node: int, mode: int, scope: Scope) -> None:
+        scope = self._around_blocks(scope)
         for child in self.tree.children[node]:
             scope.redirects[self.tree.code(child)] = self.language.redirects[self.tree.types[node]]
 
@@ -369,18 +372,21 @@ class Names:
         position = len(self.events)
         if mode in (EARLY, HOIST, HOIST_RESERVE):
             position = 0
-            while mode != EARLY and scope.kind in ("block", "comprehension") and scope.parent:
-                scope = scope.parent
+            scope = scope if mode == EARLY else self._around_blocks(scope)
             scope.names.pop(name, None)
         elif mode in (DECLARE, RESERVE):
             position = 0 if self.language.declared_throughout else position
         else:
             if not self.language.hoisted:
                 return
-            while scope.kind == "comprehension" and scope.parent:
-                scope = scope.parent
+            scope = self._around_blocks(scope)
         if name not in scope.redirects:
             scope.names.setdefault(name, position)
+
+    def _around_blocks(self, scope: Scope) -> Scope:
+        while scope.kind in ("block", "comprehension") and scope.parent:
+            scope = scope.parent
+        return scope
 
     def _receiver(self, node: int, mode: int, scope: Scope) -> None:
         self.events.append(Event(USE, scope, RECEIVER, (), RECEIVER))

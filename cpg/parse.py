@@ -219,6 +219,7 @@ def _columns(text: bytes, root_type: str, holder: Any, offset: int, language: La
 
     cursor = holder.walk()
     parent, keeps_tokens = 0, root_type in token_types
+    token_at = -1
     more = cursor.goto_first_child()
     while more:
         node = cursor.node
@@ -239,8 +240,10 @@ def _columns(text: bytes, root_type: str, holder: Any, offset: int, language: La
                 continue
         elif keeps_tokens and kind not in omitted:
             tokens = tree.tokens.setdefault(parent, [])
-            if " " not in kind or tokens[-1:] != [kind]:  # `not in` is two tokens of that one type
+            # `not in` is two tokens of that one type.
+            if " " not in kind or tokens[-1:] != [kind] or token_at != len(types):
                 tokens.append(kind)
+            token_at = len(types)
         if broken and not node.is_named and node.is_missing:
             place = max(0, min(node.start_byte - offset, length))
             tree.diagnostics.append(Diagnostic("missing", f"missing {kind!r}", place, place))

@@ -38,7 +38,14 @@ class TryFlow(ExpressionFlow):
         incoming = handlers.incoming
         for handler in handler_nodes:
             taken, incoming = yield self.handler(handler, rule, incoming)
-            behind += yield self.optional(tree.part(handler, rule.handler_body), taken)
+            left = yield self.optional(tree.part(handler, rule.handler_body), taken)
+            if tree.types[handler] not in rule.collecting:
+                behind += left
+            elif handler != handler_nodes[-1]:
+                incoming = incoming + left
+            else:
+                behind += left + (incoming if len(handler_nodes) > 1 else [])
+                incoming = incoming + [Pending(edge.source, edge.branch or "exception", True) for edge in left]
         if incoming:
             self.leave("throw", None, incoming)
         if finalizer_node < 0:

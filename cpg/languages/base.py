@@ -190,7 +190,8 @@ class Try:
     `filter` is the part of a handler that is its point (a catch parameter, the expression after except);
     a handler without one takes everything. `ordered`: handlers are tested one after the other at run time,
     so the filter is a condition whose `false` edge goes on to the next handler. `guard` is the part of a
-    handler whose first child is tested after the filter. `takes_all`: every handler takes everything.
+    handler whose first child is tested after the filter. `takes_all`: every handler takes everything. `collecting`:
+    types of handlers that each take a part of what was raised: behind one comes the next.
     """
 
     body: Part
@@ -203,6 +204,7 @@ class Try:
     ordered: bool = False
     guard: Part | None = None
     takes_all: bool = False
+    collecting: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -255,6 +257,12 @@ class ShortCircuit:
     disjunctions: frozenset[str]
     coalescing: frozenset[str] = frozenset()
     assigns: bool = False
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A comparison whose first child may be the comparison before it, see `Language.chains`: that decides whether
+    this one is made."""
 
 
 @dataclass(frozen=True)
@@ -426,6 +434,9 @@ class Language:
     labels_in_field: dict[tuple[str, str], str] = field(default_factory=dict)
     """(type of the parent, field) -> label of a node there, whatever its type."""
 
+    chains: frozenset[str] = frozenset()
+    """Node types that hold all operands of `a < b < c`: each comparison but the last gets a node."""
+
     # control flow
     statements: dict[str, object] = field(default_factory=dict)
     expressions: dict[str, object] = field(default_factory=dict)
@@ -475,6 +486,8 @@ class Language:
     """Node type -> the part that names no variable if it is one name in lower case: the tag of a JSX element."""
     scopes: frozenset[str] = frozenset()
     """Node types that open a block scope."""
+    confined: dict[str, Part] = field(default_factory=dict)
+    """Scope -> the part of it that declares into it, in a language in which names belong to functions."""
     comprehensions: frozenset[str] = frozenset()
     """Node types that open a scope of their own inside an expression."""
     redirects: dict[str, str] = field(default_factory=dict)
