@@ -34,7 +34,7 @@ def control_dependence(graph: FlowGraph) -> list[ControlEdge]:
         if kind != "condition":
             continue
         stop = immediate[condition]
-        for target, branch, implicit in graph.successors[condition]:
+        for target, branch, implicit, _ in graph.successors[condition]:
             if implicit:
                 continue
             while target != stop and target not in (EXIT, -1):
@@ -76,7 +76,7 @@ def _dependences_of_copies(
     found = []
     for condition, kind in enumerate(graph.kinds):
         if kind == "condition" and any(avoids[target] for target in successors[condition]):
-            for target, branch, implicit in graph.successors[condition]:
+            for target, branch, implicit, _ in graph.successors[condition]:
                 if not implicit and not avoids[target]:
                     found.append((graph.nodes[condition], node, branch))
     return found

@@ -7,7 +7,8 @@ that replaces it. Variables and the order of reads and writes come from `cpg.nam
 * A read that follows a write inside one point sees that write; it makes no edge.
 * The variable of a loop is defined on its `iterate` way only, the names of a pattern on its `true` way.
 * On an `exception` edge both the definitions before the point arrive and those that it had made when the
-  last of its calls could still throw: `x = f()` in a try does not reach the handler, `f(x = 1)` does.
+  last of its calls could still throw: `x = f()` in a try does not reach the handler, `f(x = 1)` does. An exception
+  that goes on behind a finalizer carries all that the finalizer has defined.
 * A point whose text holds conditions with points of their own (`x = a or b`) uses what they use, since its
   value depends on it; variables that are declared inside it, as in a comprehension, stay inside.
 * A nested body receives the definitions of the variables it captures as definitions at its ENTRY and gives
@@ -312,8 +313,9 @@ class _DataFlow:
                 missed = after
                 if point in unbound:
                     missed = unbound[point][0] | (before & unbound[point][1])
-                for target, branch, implicit in graph.successors[point]:
-                    arriving = failed if branch == "exception" else missed if branch in ("done", "false") else after
+                for target, branch, _, completed in graph.successors[point]:
+                    thrown_here = branch == "exception" and not completed
+                    arriving = failed if thrown_here else missed if branch in ("done", "false") else after
                     new = reaching[target] | arriving
                     if new != reaching[target]:
                         reaching[target] = new

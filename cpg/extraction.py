@@ -129,7 +129,7 @@ def _add_control_flow(nodes: Nodes, edges: Edges, flows: list[FlowGraph]) -> Non
             if flow.kinds[point] == "join":
                 continue
             nodes.point[node] = flow.kinds[point]
-            for target, branch, _ in flow.successors[point]:
+            for target, branch, *_ in flow.successors[point]:
                 edge = (node, flow.nodes[target], branch)
                 if edge not in seen:
                     seen.add(edge)

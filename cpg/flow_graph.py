@@ -5,8 +5,9 @@ numbered 0 (ENTRY), 1 (EXIT), 2, ... in the order in which they are made. Severa
 node: a finalizer is built once for every way into it, so that a `return` inside try does not seem to flow on
 to the statement after it; edges of the finished graph join what belongs to one node.
 
-A *frontier* is the list of edges that wait for their target: (source, branch, implicit). `implicit` marks the
-flow of an exception that no throw statement raises; control dependence does not follow it.
+A *frontier* is the list of edges that wait for their target: (source, branch, implicit, completed). `implicit` marks
+the flow of an exception that no throw statement raises; control dependence does not follow it. `completed` marks an
+exception that goes on behind its source, the end of a finalizer: what the source defines has happened.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Pending(NamedTuple):
     source: int
     branch: str | None = None
     implicit: bool = False
+    completed: bool = False
 
 
 class Edge(NamedTuple):
@@ -31,6 +33,7 @@ class Edge(NamedTuple):
     target: int
     branch: str | None
     implicit: bool
+    completed: bool = False
 
 
 Frontier = list  # of Pending
@@ -66,8 +69,8 @@ class FlowGraph:
 
     def connect(self, frontier: Frontier, target: int) -> None:
         """Give every waiting edge its target."""
-        for source, branch, implicit in frontier:
-            self.successors[source].append(Edge(target, branch, implicit))
+        for source, *kind in frontier:
+            self.successors[source].append(Edge(target, *kind))
 
     def splice_joins(self) -> None:
         """Replace the joins, which loops use as the target of their back edges, by direct edges.
@@ -85,7 +88,7 @@ class FlowGraph:
             direct: list[Edge] = []
             for edge in edges:
                 if edge.target in joins:
-                    direct.extend(Edge(e.target, edge.branch, edge.implicit) for e in resolved[edge.target])
+                    direct.extend(edge._replace(target=e.target) for e in resolved[edge.target])
                 else:
                     direct.append(edge)
             self.successors[point] = list(dict.fromkeys(direct))

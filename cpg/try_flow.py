@@ -101,6 +101,8 @@ class TryFlow(ExpressionFlow):
         for (kind, label), left in results.items():
             if kind == "throw":
                 implicit = all(edge.implicit for edge in ways[kind, label])
-                left = [Pending(e.source, e.branch or "exception", e.implicit or implicit) for e in left]
+                left = [
+                    Pending(e.source, e.branch or "exception", e.implicit or implicit, e.branch is None) for e in left
+                ]
             self.leave(kind, label, left)
         return normal

@@ -9,6 +9,7 @@ text that runs is the text whose graph is held against the report; nothing is in
     pick(n, ...values)     0 to 3
     elements(n, ...values) an iterable whose every step counts as n
     call(n, f, p, value)   calls f with a value that parameter p makes
+    store.field            true or null; assigning changes nothing
 
 Any of them may throw. `run` gives back the steps from call to call within one activation and the flows of values.
 """
@@ -36,7 +37,7 @@ const test = (n, ...values) => { report(n, values); return random() < 0.5; };
 const pick = (n, ...values) => { report(n, values); return Math.floor(random() * 4); };
 const maybe = (n, ...values) => { report(n, values); return random() < 0.5 ? null : {}; };
 const again = (n, value) => { report(n, []); return made(n); };
-const store = { get field() { return random() < 0.5 ? null : true; }, set field(value) {} };
+const store = { get field() { if (random() < 0.1) throw {}; return random() < 0.5 ? null : true; }, set field(value) {} };
 function* elements(n, ...values) {
   do report(n, values); while ((values = [], random() < 0.5) && (yield made(n), true));
 }
@@ -72,10 +73,10 @@ def run(node: str, programs: list[str], runs: int) -> list[tuple[set, set]]:
 class Program:
     """Writes one program; `text` is a function `main`."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, depth: int) -> None:
         self.random = random.Random(seed)
         self.number = 0
-        self.text = "function main() {\n" + self.body([], 3) + "}\n"
+        self.text = "function main() {\n" + self.body([], depth) + "}\n"
 
     def new(self) -> int:
         """A number that no other call has."""
@@ -182,7 +183,7 @@ class Program:
         kind = self.random.choice(["while", "do", "for", "of", "endless"])
         name = self.random.choice(own[:2])
         if kind == "of":
-            left = self.random.choice([f"let {name}", f"var {own[2]}", name, f"let {{ self: {name} }}"])
+            left = self.random.choice([f"let {name}", f"let {{ self: {name} }}"])
             others = [other for other in seen if other != name]
             return f"{label}for ({left} of elements({self.new()}{self.use(others)})) {{\n{self.block(own, seen, depth, inner)}}}"
         test = self.condition(seen)
