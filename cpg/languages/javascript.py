@@ -249,7 +249,7 @@ JAVASCRIPT = Language(
     parameter_types=frozenset({"array_pattern", "assignment_pattern", "identifier", "object_pattern", "rest_pattern"}),
     parentheses=frozenset({"parenthesized_expression", "expression_statement"}),
     empty=frozenset({"empty_statement"}),
-    terminating={"process.abort": "return", "process.exit": "return"},
+    terminating={"process.abort": "exit", "process.exit": "exit"},
     always_true=frozenset({"true", "1", "!0"}),
     throwing={
         "array_pattern": None,

@@ -183,7 +183,7 @@ class Program:
         kind = self.random.choice(["while", "do", "for", "of", "endless"])
         name = self.random.choice(own[:2])
         if kind == "of":
-            left = self.random.choice([f"let {name}", f"let {{ self: {name} }}"])
+            left = self.random.choice([f"let {name}", f"var {own[2]}", name, f"let {{ self: {name} }}"])
             others = [other for other in seen if other != name]
             return f"{label}for ({left} of elements({self.new()}{self.use(others)})) {{\n{self.block(own, seen, depth, inner)}}}"
         test = self.condition(seen)
