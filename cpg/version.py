@@ -1,0 +1,36 @@
+"""Which extractor made a graph: the part of a cache key that is not the code.
+
+`EXTRACTOR_VERSIONS` holds, for each language, a number and a hash of the graphs of a few fixed programs
+(`tests/cpg/fingerprints.py`). A test fails while the hash does not hold, so graphs cannot change unnoticed:
+
+    python -m tests.cpg.fingerprints               raises the number of each language whose graphs changed
+    python -m tests.cpg.fingerprints --raise java  raises it where the fixed programs do not show the change
+
+The command writes the table anew and also takes a table with conflict markers in it.
+"""
+
+from __future__ import annotations
+
+import functools
+
+EXTRACTOR_VERSIONS: dict[str, tuple[int, str]] = {
+    "java": (1, "ef3966d5c7a1c171"),
+    "python": (1, "7e57df7ac5ceb295"),
+}
+
+GRAMMAR_PACKAGES = ("tree-sitter", "tree-sitter-languages")
+"""The packages whose version decides what a text parses to."""
+
+
+def extractor_version(language: str) -> str:
+    """The version of everything in this package that makes a graph of that language."""
+    number, fingerprint = EXTRACTOR_VERSIONS.get(language, (0, "unrecorded"))
+    return f"{number}-{fingerprint}"
+
+
+@functools.lru_cache(maxsize=None)
+def grammar_version() -> str:
+    """Names and versions of the grammar packages; about a millisecond on the first call."""
+    from importlib.metadata import version
+
+    return " ".join(f"{name}={version(name)}" for name in GRAMMAR_PACKAGES)
