@@ -6,7 +6,12 @@
     ├── GraphFormatError (ValueError)       a dictionary or JSON text is not a "cpg/1" graph
     ├── GraphInvariantError (ValueError)    a graph contradicts itself
     ├── UnknownFormatError (ValueError)     export() was asked for a format that has no writer
-    └── MissingProgramError (RuntimeError)  a format needs a program that is not on the PATH
+    ├── MissingProgramError (RuntimeError)  a format needs a program that is not on the PATH
+    ├── MissingPackageError (ImportError)   a file type or engine needs a package that is not installed
+    ├── CorpusArgumentError (ValueError)    an argument of a corpus run is not among the possible ones
+    ├── CorpusSourceError (ValueError)      a source of a corpus names nothing that can be read
+    ├── CorpusOutputError (ValueError)      the output of a corpus cannot be written or read
+    └── CorpusEngineError (RuntimeError)    the processes or nodes that extract cannot be started
 
 Broken source code is not an error: it becomes UNKNOWN nodes and diagnostics of the graph.
 """
@@ -43,6 +48,26 @@ class UnknownFormatError(CpgError, ValueError):
 
 class MissingProgramError(CpgError, RuntimeError):
     """A format needs a program that is not installed."""
+
+
+class MissingPackageError(CpgError, ImportError):
+    """A file type or engine needs a package that is not installed."""
+
+
+class CorpusArgumentError(CpgError, ValueError):
+    """An argument of a corpus run is not among the possible ones."""
+
+
+class CorpusSourceError(CpgError, ValueError):
+    """A source of a corpus names nothing that can be read."""
+
+
+class CorpusOutputError(CpgError, ValueError):
+    """The output of a corpus has no writer, is being written by another run, or is not such a file."""
+
+
+class CorpusEngineError(CpgError, RuntimeError):
+    """The processes or nodes that extract cannot be started or cannot go on."""
 
 
 def unknown_name(what: str, got: object, known: Iterable[str]) -> str:

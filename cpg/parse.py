@@ -106,18 +106,26 @@ class SyntaxTree:
         return lines, [offset - line_starts[line - 1] for offset, line in zip(offsets, lines)]
 
 
+def raw_bytes(code: str | bytes) -> bytes:
+    """The bytes of `code`; they decide its graph.
+
+    Raises:
+        CodeTypeError: `code` is neither str nor bytes.
+    """
+    if isinstance(code, str):
+        return code.encode("utf-8", "surrogatepass")
+    if isinstance(code, (bytes, bytearray)):
+        return bytes(code)
+    raise CodeTypeError(f"code is {type(code).__name__}, expected str or bytes; read the file first")
+
+
 def decode(code: str | bytes) -> tuple[bytes, list[Diagnostic]]:
     """The UTF-8 text of `code`, and a diagnostic where it was not UTF-8.
 
     Raises:
         CodeTypeError: `code` is neither str nor bytes.
     """
-    if isinstance(code, str):
-        raw = code.encode("utf-8", "surrogatepass")
-    elif isinstance(code, (bytes, bytearray)):
-        raw = bytes(code)
-    else:
-        raise CodeTypeError(f"code is {type(code).__name__}, expected str or bytes; read the file first")
+    raw = raw_bytes(code)
     try:
         raw.decode()
     except UnicodeDecodeError as error:
