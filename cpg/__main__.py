@@ -18,6 +18,11 @@ from cpg.languages import LANGUAGES, get_language
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["corpus"]:
+        from cpg.corpus_command import main as corpus
+
+        return corpus(arguments[1:])
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -56,7 +61,9 @@ def _language(name: str, given: str | None) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m cpg", description="Source code to Code Property Graph: syntax, control and data flow."
+        prog="python -m cpg",
+        description="Source code to Code Property Graph: syntax, control and data flow.",
+        epilog="For many files or a data set: python -m cpg corpus --help",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="source file; - reads standard input")
     parser.add_argument(
