@@ -43,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         sources.check()
-        with _progress(sources, options.quiet) as advance:
+        # Standard output is the summary's alone; Ray reports on it.
+        with contextlib.redirect_stdout(sys.stderr), _progress(sources, options.quiet) as advance:
             summary = build_corpus(
                 sources,
                 options.out,

@@ -8,6 +8,9 @@ same version, and the grammar packages.
 
 from __future__ import annotations
 
+import re
+import socket
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +23,12 @@ from cpg.packages import need
 from cpg.version import extractor_version, grammar_version
 
 TRIES = 3
-"""Actors that a chunk may lose before its items fail, and that may be lost before the first answer."""
+"""Actors that a chunk may lose before its items fail, and that each worker may lose without an answer between."""
+
+PLACE_SECONDS = 300.0
+"""How long to wait for a place on the cluster while no actor runs."""
+
+CONNECT_SECONDS = 10.0
 
 
 class NodeWorker:
@@ -29,11 +37,15 @@ class NodeWorker:
     def __init__(self, work: Work, timeout: float) -> None:
         self._pool = LocalPool(work, 1, timeout)
 
-    def run(self, tasks: list[Task]) -> tuple[str, list[Answer]]:
-        """The versions of this node and the answers."""
+    def versions(self) -> str:
+        """What this node extracts with."""
+        return versions()
+
+    def run(self, tasks: list[Task]) -> list[Answer]:
+        """The answers, in order."""
         self._pool.submit(0, tasks)
         [(_, answers)] = self._pool.collect()
-        return versions(), answers
+        return answers
 
 
 def versions() -> str:
@@ -41,16 +53,26 @@ def versions() -> str:
     return "; ".join([*(f"{name} {extractor_version(name)}" for name in sorted(LANGUAGES)), grammar_version()])
 
 
+def _reach(address: str | None) -> None:
+    """Find out whether somebody listens at HOST:PORT; Ray itself tries for minutes. Raises OSError."""
+    found = re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)", address or "")
+    if found:
+        socket.create_connection((found[1], int(found[2])), timeout=CONNECT_SECONDS).close()
+
+
 @dataclass
 class _Chunk:
     number: int
     tasks: list[Task]
     lost: int = 0
+    """Actors that were lost while they had it."""
 
 
 @dataclass
 class _Actor:
     handle: Any
+    starting: Any
+    """The reference that says that it runs; None when it does. Where the cluster has no place it never does."""
     chunks: dict[Any, _Chunk] = field(default_factory=dict)
     """By the reference of their result, in order."""
 
@@ -70,8 +92,9 @@ class RayPool:
         self._starts_ray = not self._ray.is_initialized()
         if self._starts_ray:
             try:
+                _reach(address)
                 self._ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-            except (ConnectionError, RuntimeError, ValueError) as error:
+            except (OSError, RuntimeError, ValueError) as error:
                 raise CorpusEngineError(f"no Ray cluster at {address!r}: {error}; see `ray status`") from error
         cores = int(self._ray.cluster_resources().get("CPU", 0))
         if cores < 1:
@@ -79,34 +102,33 @@ class RayPool:
         self._jobs = min(jobs or cores, cores)
         self._actor_class = self._ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")(NodeWorker)
         self._actors: list[_Actor] = []
+        self._waiting: deque[_Chunk] = deque()
+        self._done: list[tuple[int, list[Answer]]] = []
         self._versions = versions()
-        self._answered = False
         self._lost = 0
+        """Actors lost since the last answer."""
 
     @property
     def free(self) -> int:
         """Chunks that may be submitted now: each actor has one, and one to go on with."""
-        return 2 * self._jobs - sum(len(actor.chunks) for actor in self._actors)
+        return 2 * self._jobs - len(self._waiting) - sum(len(actor.chunks) for actor in self._actors)
 
     def submit(self, number: int, tasks: list[Task]) -> None:
         """Take a chunk. Returns at once."""
         if len(self._actors) < self._jobs:
             self._actors.append(self._new_actor())
-        self._send(_Chunk(number, tasks))
+        self._waiting.append(_Chunk(number, tasks))
+        self._assign()
 
     def collect(self) -> list[tuple[int, list[Answer]]]:
         """Wait until a chunk is done; the numbers and answers of all that are.
 
         Raises:
-            CorpusEngineError: actors are lost before the first answer, or a node has other versions.
+            CorpusEngineError: actors are lost one after the other, or find no place, or a node has other versions.
         """
-        done: list[tuple[int, list[Answer]]] = []
-        while not done:
-            references = [reference for actor in self._actors for reference in actor.chunks]
-            ready, _ = self._ray.wait(references, num_returns=1)
-            more, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
-            for reference in {*ready, *more}:
-                done += self._take(reference)
+        while not self._done:
+            self._step()
+        done, self._done = self._done, []
         return done
 
     def close(self) -> None:
@@ -117,43 +139,61 @@ class RayPool:
         if self._starts_ray:
             self._ray.shutdown()
 
-    def _take(self, reference: Any) -> list[tuple[int, list[Answer]]]:
-        actor = next((actor for actor in self._actors if reference in actor.chunks), None)
-        if actor is None:  # its actor was lost and it was sent to another one
-            return []
+    def _step(self) -> None:
+        """Wait for the next answer, start or loss of an actor, and act on it."""
+        references = {reference: actor for actor in self._actors for reference in actor.chunks}
+        references.update((actor.starting, actor) for actor in self._actors if actor.starting is not None)
+        runs = any(actor.starting is None for actor in self._actors)
+        ready, _ = self._ray.wait(list(references), num_returns=1, timeout=None if runs else PLACE_SECONDS)
+        if not ready:
+            raise CorpusEngineError(f"no Ray node had a free CPU for {PLACE_SECONDS:g} s; see `ray status`")
+        for reference in ready:
+            self._take(references[reference], reference)
+        self._assign()
+
+    def _take(self, actor: _Actor, reference: Any) -> None:
         try:
-            found, answers = self._ray.get(reference)
+            value = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
-            return self._replace(actor, error)
+            self._replace(actor, error)
+            return
         except self._ray.exceptions.RayError as error:
             raise CorpusEngineError(f"a Ray node cannot extract: {error}") from error
-        if found != self._versions:
-            raise CorpusEngineError(
-                f"a Ray node extracts with [{found}], this machine with [{self._versions}]; install the same versions on every node"
-            )
-        self._answered = True
-        return [(actor.chunks.pop(reference).number, answers)]
+        if reference is actor.starting:
+            actor.starting = None
+            if value != self._versions:
+                raise CorpusEngineError(
+                    f"a Ray node extracts with [{value}], this machine with [{self._versions}]; "
+                    "install the same versions on every node"
+                )
+        else:
+            self._lost = 0
+            self._done.append((actor.chunks.pop(reference).number, value))
 
-    def _replace(self, actor: _Actor, error: Exception) -> list[tuple[int, list[Answer]]]:
-        """Send the chunks of a lost actor to another; those that have lost too many fail."""
+    def _replace(self, actor: _Actor, error: Exception) -> None:
+        """A new actor for a lost one. Its chunks go to the others first; one that has lost too many fails."""
         self._lost += 1
-        if not self._answered and self._lost >= TRIES:
-            raise CorpusEngineError(f"Ray actors end before they extract: {error}") from error
+        if self._lost > TRIES * self._jobs:
+            raise CorpusEngineError(f"Ray actors end one after the other: {error}") from error
         self._actors[self._actors.index(actor)] = self._new_actor()
-        chunks = list(actor.chunks.values())
-        chunks[0].lost += 1
-        failed = []
-        for chunk in chunks:
+        for position, chunk in enumerate(actor.chunks.values()):
+            chunk.lost += position == 0  # the others had only waited there
             if chunk.lost < TRIES:
-                self._send(chunk)
+                self._waiting.append(chunk)
             else:
                 message = f"{TRIES} Ray actors were lost while they had it: {' '.join(str(error).split())}"[:500]
-                failed.append((chunk.number, [Answer(failure=Failure("node", message))] * len(chunk.tasks)))
-        return failed
+                self._done.append((chunk.number, [Answer(failure=Failure("node", message))] * len(chunk.tasks)))
 
-    def _send(self, chunk: _Chunk) -> None:
-        actor = min(self._actors, key=lambda actor: len(actor.chunks))
-        actor.chunks[actor.handle.run.remote(chunk.tasks)] = chunk
+    def _assign(self) -> None:
+        """Chunks to the actors that run and have the fewest."""
+        running = [actor for actor in self._actors if actor.starting is None]
+        while self._waiting and running:
+            actor = min(running, key=lambda actor: len(actor.chunks))
+            if len(actor.chunks) >= 2:
+                return
+            chunk = self._waiting.popleft()
+            actor.chunks[actor.handle.run.remote(chunk.tasks)] = chunk
 
     def _new_actor(self) -> _Actor:
-        return _Actor(self._actor_class.remote(self._work, self._timeout))
+        handle = self._actor_class.remote(self._work, self._timeout)
+        return _Actor(handle, handle.versions.remote())

@@ -15,6 +15,9 @@ LOG = "CORPUS_TEST_LOG"
 
 def faulty(code: bytes, language: str) -> CodePropertyGraph:
     """`extract`, except for texts that hold one of these words."""
+    if b"NODE" in code:  # Ray names the node in the environment of what it runs
+        time.sleep(0.4)
+        raise ValueError(f"on {os.environ['RAY_RAYLET_PID']}")
     if b"SLEEP" in code:
         time.sleep(600)
     if b"SPIN" in code:  # in C code, which holds the interpreter's lock

@@ -85,17 +85,18 @@ def test_the_output_is_that_of_one_machine(cluster: _Cluster, source: Path, tmp_
 
 def test_both_nodes_extract_and_only_the_culprit_fails(cluster: _Cluster, tmp_path: Path) -> None:
     codes = methods(COUNT)
-    for place, word in ((40, "SLEEP"), (150, "KILL"), (151, "RAISE")):
+    poison = {40: "SLEEP", 150: "KILL", **{place: f"NODE {place}" for place in range(16, COUNT, 32)}}
+    for place, word in poison.items():
         codes[place] = f"/* {word} */"
-    path, output, log = data_set(tmp_path / "b.jsonl", codes), tmp_path / "o.jsonl", tmp_path / "nodes"
-    body = (
-        f"corpus_faults.NODES = {str(log)!r}\n"
-        "build_corpus(source, output, timeout=2, engine='ray', address=address, extract=corpus_faults.faulty)"
-    )
+    path, output = data_set(tmp_path / "b.jsonl", codes), tmp_path / "o.jsonl"
+    body = "build_corpus(source, output, timeout=2, engine='ray', address=address, extract=corpus_faults.faulty)"
     done = _program(body, cluster.address, path, output)
     assert done.returncode == 0, done.stderr
-    assert failures(output) == [("m40", "timeout"), ("m150", "died"), ("m151", "raised")]
-    assert [record["id"] for record in lines(output)] == [f"m{i}" for i in range(COUNT) if i not in (40, 150, 151)]
+    kinds = {"SLEEP": "timeout", "KILL": "died"}
+    assert failures(output) == [(f"m{place}", kinds.get(poison[place], "raised")) for place in sorted(poison)]
+    assert [record["id"] for record in lines(output)] == [f"m{i}" for i in range(COUNT) if i not in poison]
+    rows = lines(tmp_path / "o.jsonl.failures.jsonl")
+    assert len({row["message"] for row in rows if row["kind"] == "raised"}) == 2  # one for each node
 
 
 def test_a_killed_driver_goes_on(cluster: _Cluster, source: Path, tmp_path: Path) -> None:
@@ -131,12 +132,13 @@ def test_nodes_with_other_versions_are_an_error(cluster: _Cluster, source: Path,
     assert "this machine with [java 99]; install the same versions on every node" in done.stdout, done.stderr
 
 
-def test_a_lost_node_takes_nothing_with_it(source: Path, tmp_path: Path) -> None:
+def test_a_lost_node_takes_nothing_with_it(tmp_path: Path) -> None:
+    source = data_set(tmp_path / "a.jsonl", methods(4 * COUNT))
     own, output = _Cluster(), tmp_path / "o.jsonl"
     try:
         arguments = (source, "--column", "code=java", "--engine", "ray", "--address", own.address, "--out", output)
         process = subprocess.Popen(
-            [*command(*arguments), "--cache", tmp_path / "cache", "--quiet", "--json"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [*command(*arguments), "--cache", str(tmp_path / "cache"), "--quiet", "--json"], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         end = time.monotonic() + 60
         while not (tmp_path / "cache").exists() or not any((tmp_path / "cache").iterdir()):
@@ -144,7 +146,7 @@ def test_a_lost_node_takes_nothing_with_it(source: Path, tmp_path: Path) -> None
             time.sleep(0.005)
         own.remove_node()
         summary = json.loads(process.communicate(timeout=120)[0])
-        assert (process.returncode, summary["items"], summary["failed"]) == (0, COUNT, 0)
-        assert len(lines(output)) == COUNT
+        assert (process.returncode, summary["items"], summary["failed"]) == (0, 4 * COUNT, 0)
+        assert [record["id"] for record in lines(output)] == [f"m{i}" for i in range(4 * COUNT)]
     finally:
         own.close()
