@@ -14,8 +14,11 @@ from __future__ import annotations
 import functools
 
 EXTRACTOR_VERSIONS: dict[str, tuple[int, str]] = {
+    "go": (1, "a3459d51aaa3ea71"),
     "java": (1, "ef3966d5c7a1c171"),
-    "python": (1, "7e57df7ac5ceb295"),
+    "javascript": (1, "b7f92314e474199a"),
+    "python": (1, "c848aefab5a7c8cf"),
+    "typescript": (1, "32e0ff296f9ae786"),
 }
 
 GRAMMAR_PACKAGES = ("tree-sitter", "tree-sitter-languages")
