@@ -25,7 +25,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cpg.access_paths import RECEIVER, spell
-from cpg.languages.base import Binding, Class, Comprehension, Function, Jump, Language
+from cpg.languages.base import Binding, Class, Comprehension, Function, Jump, Language, Part
 from cpg.parse import SyntaxTree
 from cpg.scopes import Scope, Scopes
 
@@ -290,7 +290,7 @@ class Names:
         eager = self._eager(parameters)
         stack.extend((self._mark_visited, value, mode, scope) for value in eager)
         self._push(eager, READ, scope)
-        self._push(self.tree.parts(node, rule.outside), READ, scope)
+        self._now([node], rule.outside, scope)
 
     def _eager(self, parameters: list[int]) -> list[int]:
         if not self.language.eager:
@@ -315,7 +315,15 @@ class Names:
             self._push(body, READ, inner)
             self._stack.append((self._open_hole, node, mode, inner))
         self._push(bound, WRITE if self.language.hoisted else DECLARE, scope)
+        holders = [*body, *(member for part in body for member in self.tree.children[part])]
+        self._now(holders if rule.outside is not None else [], rule.outside, scope)
         self._push(self._without_ignored(node, rest), READ, scope)
+
+    def _now(self, holders: list[int], outside: Part, scope: Scope) -> None:
+        """Read the parts of the holders here, and not again where they stand."""
+        parts = [part for holder in holders for part in self.tree.parts(holder, outside)]
+        self._stack.extend((self._mark_visited, part, READ, scope) for part in parts)
+        self._push(parts, READ, scope)
 
     def _open_hole(self, node: int, mode: int, scope: Scope) -> None:
         self.holes[node] = (len(self.events), len(self.events))

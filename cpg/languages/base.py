@@ -320,11 +320,13 @@ class Function:
 @dataclass(frozen=True)
 class Class:
     """The executable statements of its body (a Python class body, Java field initialisers) form a body of
-    their own. `binds` as in `Function`.
+    their own. `binds` as in `Function`. `outside`: the parts of the body and of its members that are evaluated
+    where the class stands, such as decorators and computed names.
     """
 
     body: Part = "body"
     binds: Part | None = None
+    outside: Part | None = None
 
 
 # --------------------------------------------------------------------------------------------- variables
@@ -333,8 +335,8 @@ class Binding:
     """`target` receives `value`.
 
     `declares`: introduces the name into the scope around; `declares_with` are tokens with which it does where it
-    does not always. `reads`: the old value is used too; `plain` are
-    the operators with which it is not. `needs_value`: without a value child nothing is defined.
+    does not always. `reads`: the old value is used too; `plain` are the operators with which it is not.
+    `needs_value`: without a value child nothing is defined.
     `only`: a binding only where one of these tokens is there. `hoists`: tokens with which the name belongs to the
     whole function (JavaScript's var). `first`: what is evaluated before the value. `mode`: how names in the target
     are treated, see `cpg.names`; with "field" the target's text is a field of the receiver, with "name" it is the

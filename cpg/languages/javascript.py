@@ -33,6 +33,7 @@ _SKIP = Skip()
 _DECLARED = Function(binds="name", receives=True)
 _EXPRESSION = Function(knows="name", receives=True)
 _DEFAULT = Binding("left", "right")
+_OUTSIDE = ("computed_property_name", "decorator")
 _GROUPS = frozenset({"switch_case", "switch_default"})
 
 JAVASCRIPT = Language(
@@ -241,11 +242,9 @@ JAVASCRIPT = Language(
         "function": _EXPRESSION,
         "generator_function": _EXPRESSION,
         "arrow_function": Function(parameters=("parameters", "parameter")),
-        "method_definition": Function(
-            member=True, receives=True, outside=("computed_property_name", "decorator")
-        ),
+        "method_definition": Function(member=True, receives=True, outside=_OUTSIDE),
     },
-    classes={"class_declaration": Class(binds="name"), "class": Class()},
+    classes={"class_declaration": Class(binds="name", outside=_OUTSIDE), "class": Class(outside=_OUTSIDE)},
     parameter_types=frozenset({"array_pattern", "assignment_pattern", "identifier", "object_pattern", "rest_pattern"}),
     parentheses=frozenset({"parenthesized_expression", "expression_statement"}),
     empty=frozenset({"empty_statement"}),

@@ -40,7 +40,7 @@ _TYPES = frozenset({
     "type_query",
     "union_type",
 })
-_CLASS = Class(binds="name")
+_SCOPE = Class(binds="name")
 _WITHOUT_BODY = frozenset({
     "abstract_method_signature",
     "ambient_declaration",
@@ -145,10 +145,10 @@ TYPESCRIPT = replace(
     },
     classes={
         **JAVASCRIPT.classes,
-        "abstract_class_declaration": _CLASS,
-        "enum_declaration": _CLASS,
-        "internal_module": _CLASS,
-        "module": _CLASS,
+        "abstract_class_declaration": JAVASCRIPT.classes["class_declaration"],
+        "enum_declaration": _SCOPE,
+        "internal_module": _SCOPE,
+        "module": _SCOPE,
     },
     parameter_types=JAVASCRIPT.parameter_types | {"optional_parameter", "required_parameter"},
     identifiers=JAVASCRIPT.identifiers | {"type_identifier"},
