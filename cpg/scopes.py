@@ -18,7 +18,7 @@ class Scope:
         self.kind = kind
         self.parent = parent
         self.number = number
-        """Scopes are numbered in preorder; those inside this one are `number` .. `leave - 1`."""
+        """By `Scopes.close` scopes are numbered in preorder; those inside this one are `number` .. `leave - 1`."""
         self.leave = number + 1
         self.direct_class: Scope | None = None
         """The class scope around it with no function between."""
@@ -45,7 +45,7 @@ class Scopes:
         self._declaring: dict[str, tuple[list[int], list[Scope], list[int]]] = {}
 
     def add(self, kind: str, parent: Scope | None, owner: int, node: int) -> Scope:
-        """A new scope; scopes are made in preorder."""
+        """A new scope. (What a function's head evaluates is seen after the function, and is not inside it.)"""
         scope = Scope(kind, parent, owner, node, len(self.all))
         self.all.append(scope)
         return scope
@@ -56,9 +56,7 @@ class Scopes:
         Makes a table: name -> numbers of the scopes that declare or redirect it, the scopes, and for each the
         position in the list of the next one around it (-1: none).
         """
-        for scope in reversed(self.all):
-            if scope.parent is not None:
-                scope.parent.leave = max(scope.parent.leave, scope.leave)
+        self._number()
         for scope in self.all:
             for name in dict.fromkeys((*scope.names, *scope.redirects)):
                 numbers, found, around = self._declaring.setdefault(name, ([], [], []))
@@ -68,6 +66,19 @@ class Scopes:
                 numbers.append(scope.number)
                 found.append(scope)
                 around.append(outer)
+
+    def _number(self) -> None:
+        """Number in preorder of the tree of scopes, in which parents are made before children."""
+        sizes = [1] * len(self.all)
+        for made in range(len(self.all) - 1, 0, -1):
+            sizes[self.all[made].parent.number] += sizes[made]
+        for made, scope in enumerate(self.all):
+            # Until a scope's children are numbered, `leave` is the next number that is free for them.
+            if scope.parent is not None:
+                scope.number = scope.parent.leave
+                scope.parent.leave += sizes[made]
+            scope.leave = scope.number + 1
+        self.all.sort(key=lambda scope: scope.number)
 
     def find(self, scope: Scope, name: str, position: int) -> Scope | None:
         """The innermost scope around `scope` in which event `position` sees a declaration of `name`."""
