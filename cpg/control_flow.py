@@ -326,11 +326,11 @@ class _Builder(SwitchFlow, TryFlow):
     def match(self, node: int, frontier: Frontier) -> Steps:
         """Patterns in order; a pattern or guard that fails goes on to the next one."""
         rule, tree = self.rule(node), self.tree
-        subjects = tree.parts(node, rule.subject)
+        subjects = [self.bare(subject) for subject in tree.parts(node, rule.subject)]
         for subject in subjects:
             frontier = yield self.evaluate(subject, frontier)
         if subjects:
-            head = self.point(self.bare(subjects[0]), "condition", tuple(subjects), frontier)[0].source
+            head = self.point(subjects[0], "condition", tuple(subjects), frontier)[0].source
             frontier = [Pending(head, "case")]
         behind: Frontier = []
         body = tree.part(node, rule.body)

@@ -37,15 +37,12 @@ class TryFlow(ExpressionFlow):
         behind = list(frontier)
         incoming = handlers.incoming
         for handler in handler_nodes:
+            if tree.types[handler] in rule.collecting:
+                behind += yield self.collecting_handlers(handler_nodes, rule, incoming)
+                incoming = []
+                break
             taken, incoming = yield self.handler(handler, rule, incoming)
-            left = yield self.optional(tree.part(handler, rule.handler_body), taken)
-            if tree.types[handler] not in rule.collecting:
-                behind += left
-            elif handler != handler_nodes[-1]:
-                incoming = incoming + left
-            else:
-                behind += left + (incoming if len(handler_nodes) > 1 else [])
-                incoming = incoming + [Pending(edge.source, edge.branch or "exception", True) for edge in left]
+            behind += yield self.optional(tree.part(handler, rule.handler_body), taken)
         if incoming:
             self.leave("throw", None, incoming)
         if finalizer_node < 0:
@@ -77,6 +74,22 @@ class TryFlow(ExpressionFlow):
             taken, failed = yield self.test(tree.children[guard][0], taken)
             missed = missed + [Pending(edge.source, edge.branch, True) for edge in failed]
         return taken, missed
+
+    def collecting_handlers(self, nodes: list[int], rule: base.Try, incoming: Frontier) -> Steps:
+        """Handlers that each take a part: all are tested; what is left, and what they throw, goes on at the end."""
+        handled: Frontier = []
+        thrown: Frontier = []
+        for handler in nodes:
+            several = bool(handled)
+            taken, incoming = yield self.handler(handler, rule, incoming + handled + thrown)
+            body = Handlers()
+            self.contexts.append(body)
+            handled = yield self.optional(self.tree.part(handler, rule.handler_body), taken)
+            self.contexts.pop()
+            thrown = body.incoming
+        rest = [Pending(edge.source, edge.branch or "exception", True, edge.branch is None) for edge in handled]
+        self.leave("throw", None, incoming + rest + thrown)
+        return handled + (incoming if several else [])
 
     def names_of(self, node: int) -> set[str]:
         """The texts of the leaves under a node."""
