@@ -13,6 +13,7 @@ from cpg.languages.base import (
     ForEach,
     Function,
     Guarded,
+    Inside,
     Jump,
     Language,
     Loop,
@@ -229,6 +230,8 @@ PYTHON = Language(
         "import_statement": _IMPORT,
         "import_from_statement": _IMPORT,
         "aliased_import": Binding("alias"),
+        # The grammar takes `type(a).b = c` for a type alias as well.
+        "type_alias_statement": Binding(Inside(("type", "generic_type"), ("identifier", "attribute", "subscript"))),
         "delete_statement": Binding(0, mode="delete"),
         "case_clause": Binding("case_pattern", mode="pattern"),
         "class_pattern": Binding("case_pattern", "dotted_name", mode="pattern"),
