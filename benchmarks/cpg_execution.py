@@ -1,0 +1,185 @@
+"""Python graphs against execution: the test suites inside an installed package are run and watched.
+
+    PYTHONPATH=. python benchmarks/cpg_execution.py [--package networkx] [--share 0.1] [--jobs 2] [--limit 120]
+
+Every step between two points inside a call of a function of the package has to be a way in its CFG, and every pair of
+an assignment to a local variable and a read of that value an edge of its DDG (`tests/cpg/tracing.py`). Each test module
+runs under pytest in a process of its own, with a time limit. What is observed of a call is bounded by `--calls` and
+`--instructions`. The last figures say which part of the CFG edges of the observed functions was ever taken: what is
+never taken was not needed by these tests, or is never possible.
+
+Exit code 1 where a step or flow is in no graph. Needs CPython 3.11 and os.fork.
+"""
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.cpg.execution import Result, judge, recorder
+from tests.cpg.file_graph import Body, FileGraph
+from tests.cpg.suites import folder_of
+
+COLUMNS = ("steps", "exceptional", "flows", "taken", "misses", "explained")
+BRANCHES = ("", "true", "false", "iterate", "done", "case", "exception")
+
+
+def _watch(package: str, files: dict[str, FileGraph], module: Path | None, arguments: argparse.Namespace, output: Path) -> None:
+    """Run one test module (None: only the import of the package) and write down what was seen."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    watcher = recorder(files, arguments.calls, arguments.instructions)
+    with watcher.recording():
+        if module is None:
+            importlib.import_module(package)
+        else:
+            pytest.main([str(module), "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull])
+    rows = []
+    for body, result in judge(watcher.observed).items():
+        columns = {name: sorted(getattr(result, name)) for name in COLUMNS}
+        rows.append({"path": body.file.path, "node": body.node, **columns})
+    partial = output.with_suffix(".part")
+    partial.write_text(json.dumps({"rows": rows, "codes": len(watcher.observed)}))
+    partial.rename(output)
+
+
+class Totals:
+    """The results of all modules together."""
+
+    def __init__(self) -> None:
+        self.results: dict[Body, Result] = {}
+        self.failed: list[str] = []
+
+    def add(self, output: Path, files: dict[str, FileGraph]) -> None:
+        for row in json.loads(output.read_text())["rows"]:
+            file = files[row["path"]]
+            result = self.results.setdefault(file.body_of_node[row["node"]], Result())
+            for name in COLUMNS:
+                getattr(result, name).update(tuple(item) if isinstance(item, list) else item for item in row[name])
+
+    def report(self) -> None:
+        results = self.results
+        kinds = Counter(body.file.nodes.type[body.node] for body in results)
+        nested = sum(bool(body.around) for body in results)
+        print(f"functions observed: {len(results)} in {len({body.file.path for body in results})} files")
+        print(f"  of which lambdas: {kinds['lambda']}, nested in functions (lambdas too): {nested}")
+        steps = sum(len(result.steps) for result in results.values())
+        lines = {
+            (body.file.path, body.file.line[a], body.file.line[b])
+            for body, result in results.items() for a, b in result.steps if body.file.line[a] != body.file.line[b]
+        }  # fmt: skip
+        print(f"distinct steps between points: {steps}, between lines: {len(lines)}")
+        print(f"  of which led by exceptions: {sum(len(result.exceptional) for result in results.values())}")
+        across = sum(
+            not {body.file.body_of[a], body.file.body_of[b]} <= {body}
+            for body, result in results.items() for _, a, b in result.flows
+        )  # fmt: skip
+        flows = sum(len(result.flows) for result in results.values())
+        print(f"distinct pairs of definition and use: {flows}, of which into nested functions: {across}")
+        self._report_precision()
+        for title, name in (("left out on purpose", "explained"), ("MISSES", "misses")):
+            found = [(body, text) for body, result in results.items() for text in sorted(getattr(result, name))]
+            print(f"{title}: {len(found)} in {len({body for body, _ in found})} functions")
+            for body, text in sorted(found, key=str):
+                print(f"  {body} {text}")
+        for text in self.failed:
+            print(f"not finished: {text}")
+
+    def _report_precision(self) -> None:
+        """Which edges were taken. Edges out of parameters and into what nothing reaches are not counted."""
+        there, taken = Counter(), Counter()
+        lines_there, lines_taken = set(), set()
+        for body, result in self.results.items():
+            line = body.file.line
+            for source, target, branch in body.reachable_edges():
+                there[branch] += 1
+                taken[branch] += (source, target, branch) in result.taken
+                if line[source] != line[target]:
+                    lines_there.add((body.file.path, line[source], line[target]))
+                    if (source, target, branch) in result.taken:
+                        lines_taken.add((body.file.path, line[source], line[target]))
+        total, used = sum(there.values()), sum(taken.values())
+        print(f"CFG edges of these functions: {total}, ever taken {used} ({used / max(total, 1):.1%})")
+        for branch in BRANCHES:
+            if there[branch]:
+                print(f"  {branch or 'without a branch'}: {taken[branch]} of {there[branch]} ({taken[branch] / there[branch]:.1%})")
+        share = len(lines_taken) / max(len(lines_there), 1)
+        print(f"  between lines: {len(lines_taken)} of {len(lines_there)} ({share:.1%})")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--package", default="networkx", help="an installed package that carries its tests")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the test modules, evenly spread (default all)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    parser.add_argument("--limit", type=float, default=120, help="seconds for a test module")
+    parser.add_argument("--calls", type=int, default=50, help="watched calls of a function in a test module")
+    parser.add_argument("--instructions", type=int, default=20_000, help="watched instructions of a call")
+    arguments = parser.parse_args()
+    if not 0 < arguments.share <= 1:
+        parser.error(f"--share is {arguments.share}, expected a number above 0 and at most 1")
+    started = time.perf_counter()
+    root = folder_of(arguments.package)
+    files = {str(path): FileGraph(str(path)) for path in sorted(root.rglob("*.py"))}
+    print(f"graphs of {len(files)} files: {time.perf_counter() - started:.0f} s", flush=True)
+    modules = sorted(root.rglob("test_*.py"))
+    step = 1 / arguments.share
+    chosen = [modules[int(i * step)] for i in range(int(len(modules) * arguments.share + 0.5))]
+    gc.freeze()
+    context = multiprocessing.get_context("fork")
+    totals = Totals()
+    with tempfile.TemporaryDirectory() as folder:
+
+        def finish(process, module, output: Path, deadline: float) -> bool:
+            if process.is_alive() and time.perf_counter() < deadline:
+                return False
+            late = process.is_alive()
+            if late:
+                process.kill()
+            process.join()
+            if output.exists():
+                totals.add(output, files)
+            else:
+                totals.failed.append(f"{module or 'import'} ({'time limit' if late else f'exit code {process.exitcode}'})")
+            return True
+
+        def start(module: Path | None, number: int) -> tuple:
+            output = Path(folder) / f"{number}.json"
+            process = context.Process(target=_watch, args=(arguments.package, files, module, arguments, output))
+            process.start()
+            return process, module, output, time.perf_counter() + arguments.limit
+
+        imported = start(None, 0)
+        while not finish(*imported):
+            time.sleep(0.05)
+        importlib.import_module(arguments.package)
+        waiting, running = list(enumerate(chosen, 1))[::-1], []
+        done = 0
+        while waiting or running:
+            while waiting and len(running) < arguments.jobs:
+                number, module = waiting.pop()
+                running.append(start(module, number))
+            still = [entry for entry in running if not finish(*entry)]
+            done += len(running) - len(still)
+            running = still
+            if sys.stderr.isatty():
+                print(f"\r{done} of {len(chosen)} test modules", end="", file=sys.stderr, flush=True)
+            time.sleep(0.05)
+    print(f"{len(chosen)} of {len(modules)} test modules: {time.perf_counter() - started:.0f} s in all")
+    totals.report()
+    return int(any(result.misses for result in totals.results.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
