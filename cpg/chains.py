@@ -27,7 +27,7 @@ def _nested(tree: SyntaxTree, chains: dict[int, int]) -> SyntaxTree:
     """Old position -> how many nodes are put in front of it."""
     for node in range(len(tree)):
         moved[node + 1] = moved[node] + chains.get(node, 0)
-    new = SyntaxTree(tree.text, diagnostics=tree.diagnostics)
+    new = SyntaxTree(tree.text, tree.source, diagnostics=tree.diagnostics)
     parent_of: dict[int, int] = {}
     for node in range(len(tree)):
         parent = parent_of.get(node, tree.parents[node])

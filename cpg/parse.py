@@ -16,12 +16,20 @@ from __future__ import annotations
 
 import bisect
 import functools
+import itertools
+import re
 import warnings
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from cpg.errors import CodeTypeError
 from cpg.languages.base import First, Inside, Language, Part, Wrapper
+
+
+NODE, COMMENT, TOKEN, DROPPED = range(4)
+"""What becomes of a grammar node: a node and a child, a node but no child, part of a name, nothing."""
+ERROR_KIND = 0xFFFF
+"""The number that every grammar gives to what it cannot parse."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class SyntaxTree:
     """Columns in preorder; see the module docstring."""
 
     text: bytes
+    source: str
+    """The same text decoded."""
     types: list[str] = field(default_factory=list)
     fields: list[str | None] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
@@ -52,34 +62,41 @@ class SyntaxTree:
     last: list[int] = field(default_factory=list)
     """One past the last node of the subtree."""
     children: list[list[int]] = field(default_factory=list)
+    """All leaves share one empty list."""
     tokens: dict[int, list[str]] = field(default_factory=dict)
     """Node -> its anonymous tokens, for the types in `Language.tokens`."""
     broken: set[int] = field(default_factory=set)
     """Nodes that the parser made up or could not place."""
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._ascii = self.source.isascii()
+
     def __len__(self) -> int:
         return len(self.types)
 
     def code(self, node: int) -> str:
         """The text of a node."""
+        if self._ascii:
+            return self.source[self.starts[node] : self.ends[node]]
         return self.text[self.starts[node] : self.ends[node]].decode()
 
     def parts(self, node: int, part: Part | None) -> list[int]:
         """The children that `part` names, see `cpg.languages.base`."""
         children = self.children[node]
-        if part is None:
+        if not children or part is None:
             return []
+        if isinstance(part, str):
+            fields, types = self.fields, self.types
+            found = [child for child in children if fields[child] == part]
+            return found or [child for child in children if types[child] == part]
         if isinstance(part, int):
             return children[part : part + 1]
         if isinstance(part, tuple):
             return [child for child in children if self.fields[child] in part or self.types[child] in part]
         if isinstance(part, Inside):
             return self._parts_inside(node, part)
-        if isinstance(part, First):
-            return next((found for one in part.parts if (found := self.parts(node, one))), [])
-        found = [child for child in children if self.fields[child] == part]
-        return found or [child for child in children if self.types[child] == part]
+        return next((found for one in part.parts if (found := self.parts(node, one))), [])
 
     def _parts_inside(self, node: int, inside: Inside) -> list[int]:
         found: list[int] = []
@@ -90,19 +107,21 @@ class SyntaxTree:
 
     def part(self, node: int, part: Part | None) -> int:
         """The first child that `part` names, -1 where there is none."""
+        if isinstance(part, str):
+            for column in (self.fields, self.types):
+                for child in self.children[node]:
+                    if column[child] == part:
+                        return child
+            return -1
         found = self.parts(node, part)
         return found[0] if found else -1
 
     def lines_and_columns(self, offsets: list[int]) -> tuple[list[int], list[int]]:
         """1-based lines and 0-based columns, in bytes as in Python's `ast`, of byte offsets."""
-        line_starts = [0]
-        position = self.text.find(b"\n")
-        while position >= 0:
-            line_starts.append(position + 1)
-            position = self.text.find(b"\n", position + 1)
+        line_starts = [0, *(newline.end() for newline in re.finditer(b"\n", self.text))]
         if len(line_starts) == 1:
             return [1] * len(offsets), list(offsets)
-        lines = [bisect.bisect_right(line_starts, offset) for offset in offsets]
+        lines = list(map(bisect.bisect_right, itertools.repeat(line_starts), offsets))
         return lines, [offset - line_starts[line - 1] for offset, line in zip(offsets, lines)]
 
 
@@ -119,30 +138,49 @@ def raw_bytes(code: str | bytes) -> bytes:
     raise CodeTypeError(f"code is {type(code).__name__}, expected str or bytes; read the file first")
 
 
-def decode(code: str | bytes) -> tuple[bytes, list[Diagnostic]]:
-    """The UTF-8 text of `code`, and a diagnostic where it was not UTF-8.
+def decode(code: str | bytes) -> tuple[bytes, str, list[Diagnostic]]:
+    """The text of `code` in UTF-8 and decoded, and a diagnostic where it was not UTF-8.
 
     Raises:
         CodeTypeError: `code` is neither str nor bytes.
     """
     raw = raw_bytes(code)
     try:
-        raw.decode()
+        return raw, raw.decode(), []
     except UnicodeDecodeError as error:
-        text = raw.decode(errors="replace").encode()
+        source = raw.decode(errors="replace")
+        text = source.encode()
         message = f"not UTF-8 from byte {error.start} on; the bytes are replaced by U+FFFD"
-        return text, [Diagnostic("encoding", message, min(error.start, len(text)), len(text))]
-    return raw, []
+        return text, source, [Diagnostic("encoding", message, min(error.start, len(text)), len(text))]
+
+
+class Grammar(NamedTuple):
+    """What reading a tree of one language takes: numbers are those of its grammar."""
+
+    parser: Any
+    kinds: dict[int, tuple[str, int]]
+    """Number of a node type -> its name, and what becomes of its nodes."""
+    fields: dict[int | None, str | None]
+    """Number of a field -> its name."""
 
 
 @functools.lru_cache(maxsize=None)
-def _parser(grammar: str) -> Any:
+def _grammar(name: str, language: Language) -> Grammar:
     with warnings.catch_warnings():
         # tree-sitter-languages builds its Language the way tree-sitter 0.21 warns about.
         warnings.simplefilter("ignore", FutureWarning)
-        from tree_sitter_languages import get_parser
+        from tree_sitter_languages import get_language, get_parser
 
-        return get_parser(grammar)
+        grammar, parser = get_language(name), get_parser(name)
+    kinds = {}
+    for number in (*range(grammar.node_kind_count), ERROR_KIND):
+        kind = grammar.node_kind_for_id(number)
+        role = COMMENT if kind in language.comments else NODE
+        if not grammar.node_kind_is_named(number):
+            role = TOKEN
+        kinds[number] = (kind, DROPPED if kind in language.omitted else role)
+    fields = {number: grammar.field_name_for_id(number) for number in range(1, grammar.field_count + 1)}
+    return Grammar(parser, kinds, {None: None, **fields})
 
 
 def parse(code: str | bytes, language: Language) -> SyntaxTree:
@@ -151,24 +189,37 @@ def parse(code: str | bytes, language: Language) -> SyntaxTree:
     Raises:
         CodeTypeError: `code` is neither str nor bytes.
     """
-    text, diagnostics = decode(code)
-    best: tuple[int, Any, Any, int] | None = None
+    text, source, diagnostics = decode(code)
+    best: tuple[int, Any, Any, Wrapper, Grammar] | None = None
     for wrapper in language.wrappers:
+        grammar = _grammar(wrapper.grammar or language.grammar, language)
         prefix = wrapper.prefix.encode()
-        root = _parser(wrapper.grammar or language.grammar).parse(prefix + text + wrapper.suffix.encode()).root_node
+        root = grammar.parser.parse(prefix + text + wrapper.suffix.encode()).root_node
         holder = _holder(root, wrapper, len(prefix), len(text))
         if holder is None:
             continue
         cost = _error_bytes(root) if root.has_error else 0
         if best is None or cost < best[0]:
-            best = (cost, root, holder, len(prefix))
+            best = (cost, root, holder, wrapper, grammar)
         if cost == 0:
             break
     assert best is not None, "the first wrapper adds nothing and always holds"
-    cost, root, holder, offset = best
-    tree = _columns(text, root.type, holder, offset, language, broken=cost > 0)
-    tree.diagnostics[:0] = diagnostics
+    cost, root, holder, wrapper, grammar = best
+    offset = len(wrapper.prefix.encode())
+    tree = SyntaxTree(text, source, diagnostics=diagnostics)
+    missing = _walk(tree, root.type, holder, offset, grammar, language.tokens, broken=cost > 0)
+    if wrapper.prefix or wrapper.suffix:
+        tree.starts, tree.ends = (_moved(column, offset, len(text)) for column in (tree.starts, tree.ends))
+        missing = [(name, *_moved([start], offset, len(text))) for name, start in missing]
+    tree.starts[0], tree.ends[0] = 0, len(text)
+    if cost > 0:
+        _diagnose(tree, holder.type == "ERROR", missing)
     return tree
+
+
+def _moved(places: list[int], offset: int, length: int) -> list[int]:
+    """Places in the wrapped text as places in the text itself, which has this length and offset."""
+    return [min(max(place - offset, 0), length) for place in places]
 
 
 def _holder(root: Any, wrapper: Wrapper, offset: int, length: int) -> Any | None:
@@ -203,78 +254,88 @@ def _error_bytes(root: Any) -> int:
                 return cost
 
 
-def _columns(text: bytes, root_type: str, holder: Any, offset: int, language: Language, broken: bool) -> SyntaxTree:
-    """Walk `holder` with a cursor into columns; its own place is taken by the root."""
-    tree = SyntaxTree(text)
-    types, fields, parents = tree.types, tree.fields, tree.parents
-    starts, ends, last, children = tree.starts, tree.ends, tree.last, tree.children
-    length = len(text)
-    omitted, comments, token_types = language.omitted, language.comments, language.tokens
+def _walk(
+    tree: SyntaxTree,
+    root_type: str,
+    holder: Any,
+    offset: int,
+    grammar: Grammar,
+    with_tokens: frozenset[str],
+    broken: bool,
+) -> list[tuple[str, int]]:
+    """Walk `holder` with a cursor into the columns of `tree`; its own place is taken by the root.
 
-    def append(kind: str, in_field: str | None, under: int, start: int, end: int) -> None:
-        types.append(kind)
-        fields.append(in_field)
-        parents.append(under)
-        starts.append(start)
-        ends.append(end)
-        last.append(len(types))
-        children.append([])
-
-    append(root_type, None, -1, 0, length)
-    if holder.type == "ERROR":
-        tree.broken.add(0)
-        tree.diagnostics.append(_error(tree, 0, length))
-
+    What lies before `offset` becomes no node. Returns (name, start) of the missing tokens. Spans are as the parser
+    gives them.
+    """
+    leaf: list[int] = []
+    types, fields, parents, last, children = [root_type], [None], [-1], [0], [leaf]
+    starts, ends = [holder.start_byte], [holder.end_byte]
+    tokens, missing = tree.tokens, []
+    kinds, field_names = grammar.kinds, grammar.fields
     cursor = holder.walk()
-    parent, keeps_tokens = 0, root_type in token_types
-    token_at = -1
-    more = cursor.goto_first_child()
+    to_child, to_sibling, to_parent = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
+    parent, keeps_tokens, token_at = 0, root_type in with_tokens, 0
+    more = to_child()
+    if more:
+        children[0] = siblings = []
     while more:
         node = cursor.node
-        kind = node.type
-        in_prefix = offset and node.end_byte <= offset and node.start_byte < offset
-        if node.is_named and kind not in omitted and not in_prefix:
+        name, role = kinds[node.kind_id]
+        if offset and node.end_byte <= offset and node.start_byte < offset:
+            role = max(role, TOKEN)
+        if role <= COMMENT:
             index = len(types)
-            start, end = node.start_byte - offset, node.end_byte - offset
-            start = 0 if start < 0 else min(start, length)
-            end = start if end < start else min(end, length)
-            append(kind, cursor.field_name, parent, start, end)
-            if kind not in comments:
-                children[parent].append(index)
-            if broken:
-                _note_broken(tree, index, node.is_missing)
-            if cursor.goto_first_child():
-                parent, keeps_tokens = index, kind in token_types
+            types.append(name)
+            fields.append(field_names[cursor.field_id])
+            parents.append(parent)
+            starts.append(node.start_byte)
+            ends.append(node.end_byte)
+            last.append(index + 1)
+            children.append(leaf)
+            if role == NODE:
+                siblings.append(index)
+            if broken and (node.is_missing or name == "ERROR"):
+                tree.broken.add(index)
+            if to_child():
+                children[index] = siblings = []
+                parent, keeps_tokens = index, name in with_tokens
                 continue
-        elif keeps_tokens and kind not in omitted:
-            tokens = tree.tokens.setdefault(parent, [])
-            # `not in` is two tokens of that one type.
-            if " " not in kind or tokens[-1:] != [kind] or token_at != len(types):
-                tokens.append(kind)
-            token_at = len(types)
-        if broken and not node.is_named and node.is_missing:
-            place = max(0, min(node.start_byte - offset, length))
-            tree.diagnostics.append(Diagnostic("missing", f"missing {kind!r}", place, place))
-        while not cursor.goto_next_sibling():
+        else:
+            if keeps_tokens and role == TOKEN:
+                found = tokens.setdefault(parent, [])
+                # `not in` is two tokens of that one type.
+                if " " not in name or found[-1:] != [name] or token_at != len(types):
+                    found.append(name)
+                token_at = len(types)
+            if broken and node.is_missing and not node.is_named:
+                missing.append((name, node.start_byte))
+        while not to_sibling():
             if parent == 0:
                 more = False
                 break
-            cursor.goto_parent()
+            to_parent()
             last[parent] = len(types)
             parent = parents[parent]
-            keeps_tokens = types[parent] in token_types
+            siblings, keeps_tokens = children[parent], types[parent] in with_tokens
     last[0] = len(types)
-    return tree
+    tree.types, tree.fields, tree.parents, tree.last, tree.children = types, fields, parents, last, children
+    tree.starts, tree.ends = starts, ends
+    return missing
 
 
-def _note_broken(tree: SyntaxTree, node: int, missing: bool) -> None:
-    if missing:
-        tree.broken.add(node)
-        message = f"missing {tree.types[node]!r}"
-        tree.diagnostics.append(Diagnostic("missing", message, tree.starts[node], tree.starts[node]))
-    elif tree.types[node] == "ERROR":
-        tree.broken.add(node)
-        tree.diagnostics.append(_error(tree, tree.starts[node], tree.ends[node]))
+def _diagnose(tree: SyntaxTree, no_root: bool, missing: list[tuple[str, int]]) -> None:
+    """A diagnostic for every broken node and missing token; `no_root`: nothing at all could be made of the text."""
+    for node in tree.broken:
+        start = tree.starts[node]
+        if tree.types[node] == "ERROR":
+            tree.diagnostics.append(_error(tree, start, tree.ends[node]))
+        else:
+            tree.diagnostics.append(Diagnostic("missing", f"missing {tree.types[node]!r}", start, start))
+    tree.diagnostics += [Diagnostic("missing", f"missing {name!r}", start, start) for name, start in missing]
+    if no_root:
+        tree.broken.add(0)
+        tree.diagnostics.append(_error(tree, 0, len(tree.text)))
 
 
 def _error(tree: SyntaxTree, start: int, end: int) -> Diagnostic:

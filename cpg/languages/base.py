@@ -413,9 +413,12 @@ class Wrapper:
     opening: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Language:
-    """Everything the passes know about one language; fields by the pass that reads them."""
+    """Everything the passes know about one language; fields by the pass that reads them.
+
+    Compared and hashed by identity, so that what a pass prepares of the tables is made once for each language.
+    """
 
     name: str
     grammar: str
