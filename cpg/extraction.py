@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from cpg.chains import nest_chains
 from cpg.control_dependence import control_dependence
 from cpg.control_flow import control_flow
@@ -44,31 +46,33 @@ def extract(code: str | bytes, language: str, calls_define: bool = False) -> Cod
     data_edges = data_flow(tree, tables, Names(tree, tables, calls_define), flows)
     nodes = _nodes(tree, tables)
     edges = Edges()
-    for node in range(1, len(tree)):
-        edges.add(tree.parents[node], node, "AST")
+    edges.extend("AST", tree.parents[1:], range(1, len(tree)))
     _add_ends(nodes, edges, flows)
     _add_control_flow(nodes, edges, flows)
     for dependences in data_edges:
-        for source, target, variable in dependences:
-            edges.add(source, target, "DDG", None, variable)
+        if dependences:
+            sources, targets, variables = zip(*dependences)
+            edges.extend("DDG", sources, targets, variable=variables)
     for flow in flows:
-        for source, target, branch in control_dependence(flow):
-            edges.add(source, target, "CDG", branch)
+        dependences = control_dependence(flow)
+        if dependences:
+            edges.extend("CDG", *zip(*dependences))
     diagnostics = sorted(tree.diagnostics, key=lambda d: (d.start_byte, d.end_byte, d.kind, d.message))
-    return CodePropertyGraph(language, tree.text.decode(), nodes, edges, diagnostics)
+    return CodePropertyGraph(language, tree.source, nodes, edges, diagnostics)
 
 
 def _nodes(tree: SyntaxTree, language: Language) -> Nodes:
+    """The nodes of the graph. They take over the columns of the tree."""
     start_lines, start_columns = tree.lines_and_columns(tree.starts)
     end_lines, end_columns = tree.lines_and_columns(tree.ends)
     labels = _labels(tree, language)
     return Nodes(
         text=tree.text,
-        type=list(tree.types),
+        type=tree.types,
         label=labels,
         name=_names(tree, language, labels),
-        start_byte=list(tree.starts),
-        end_byte=list(tree.ends),
+        start_byte=tree.starts,
+        end_byte=tree.ends,
         start_line=start_lines,
         start_column=start_columns,
         end_line=end_lines,
@@ -77,13 +81,22 @@ def _nodes(tree: SyntaxTree, language: Language) -> Nodes:
     )
 
 
+@functools.lru_cache(maxsize=None)
+def _labels_below(language: Language) -> dict[str, dict[str | None, str]]:
+    """Type of a parent -> field -> label of a node there."""
+    below: dict[str, dict[str | None, str]] = {}
+    for (parent, place), label in language.labels_in_field.items():
+        below.setdefault(parent, {})[place or None] = label
+    return below
+
+
 def _labels(tree: SyntaxTree, language: Language) -> list[str]:
-    table, in_field = language.labels, language.labels_in_field
-    labels = [table.get(kind, OTHER_LABEL) for kind in tree.types]
-    for node in range(1, len(tree)):
-        if tree.types[node] not in language.comments:
-            place = (tree.types[tree.parents[node]], tree.fields[node] or "")
-            labels[node] = in_field.get(place, labels[node])
+    types, fields, table, comments = tree.types, tree.fields, language.labels, language.comments
+    labels = [table.get(kind, OTHER_LABEL) for kind in types]
+    below = _labels_below(language)
+    for node, parent in enumerate(tree.parents):
+        if types[parent] in below and node and types[node] not in comments:
+            labels[node] = below[types[parent]].get(fields[node], labels[node])
     for node in tree.broken:
         labels[node] = UNKNOWN_LABEL
     return labels
@@ -91,46 +104,41 @@ def _labels(tree: SyntaxTree, language: Language) -> list[str]:
 
 def _names(tree: SyntaxTree, language: Language, labels: list[str]) -> list[str]:
     """Operators, the text of names, and the name of the child that the table says; else empty."""
-    names = [""] * len(tree)
-    table = language.names
-    for node in range(len(tree) - 1, -1, -1):  # children before parents
-        kind = tree.types[node]
-        if kind in table:
-            child = tree.part(node, table[kind])
-            names[node] = names[child] if child >= 0 else ""
-        elif node in tree.tokens:
-            names[node] = " ".join(tree.tokens[node])
-        elif labels[node] in NAMED_LABELS and not tree.children[node]:
-            names[node] = tree.code(node)
+    children, code, table = tree.children, tree.code, language.names
+    names = [code(node) if label in NAMED_LABELS and not children[node] else "" for node, label in enumerate(labels)]
+    for node, tokens in tree.tokens.items():
+        names[node] = " ".join(tokens)
+    named_by_child = [node for node, kind in enumerate(tree.types) if kind in table]
+    for node in reversed(named_by_child):  # children before parents
+        child = tree.part(node, table[tree.types[node]])
+        names[node] = names[child] if child >= 0 else ""
     return names
 
 
 def _add_ends(nodes: Nodes, edges: Edges, flows: list[FlowGraph]) -> None:
     """An ENTRY and an EXIT node for each body, with empty spans at its two ends; records their ids."""
+    spans = [getattr(nodes, f"{end}_{place}") for place in ("byte", "line", "column") for end in ("start", "end")]
     for flow in flows:
         owner = flow.owner
-        for point, kind, side in ((ENTRY, "entry", "start"), (EXIT, "exit", "end")):
-            flow.nodes[point] = len(nodes)
-            edges.add(owner, len(nodes), "AST")
-            nodes.type.append(kind)
-            nodes.label.append(kind.upper())
-            nodes.name.append(nodes.name[owner])
-            nodes.point.append(kind)
-            for place in ("byte", "line", "column"):
-                value = getattr(nodes, f"{side}_{place}")[owner]
-                getattr(nodes, f"start_{place}").append(value)
-                getattr(nodes, f"end_{place}").append(value)
+        ids = flow.nodes[ENTRY], flow.nodes[EXIT] = len(nodes), len(nodes) + 1
+        edges.extend("AST", (owner, owner), ids)
+        nodes.type += ("entry", "exit")
+        nodes.label += ("ENTRY", "EXIT")
+        nodes.name += (nodes.name[owner], nodes.name[owner])
+        nodes.point += ("entry", "exit")
+        for starts, ends in zip(spans[::2], spans[1::2]):
+            both = starts[owner], ends[owner]
+            starts += both
+            ends += both
 
 
 def _add_control_flow(nodes: Nodes, edges: Edges, flows: list[FlowGraph]) -> None:
     for flow in flows:
-        seen = set()
-        for point, node in enumerate(flow.nodes):
-            if flow.kinds[point] == "join":
-                continue
-            nodes.point[node] = flow.kinds[point]
-            for target, branch, *_ in flow.successors[point]:
-                edge = (node, flow.nodes[target], branch)
-                if edge not in seen:
-                    seen.add(edge)
-                    edges.add(node, flow.nodes[target], "CFG", branch)
+        found: dict[tuple[int, int, str | None], None] = {}
+        for node, kind, successors in zip(flow.nodes, flow.kinds, flow.successors):
+            if kind != "join":
+                nodes.point[node] = kind
+                for target, branch, *_ in successors:
+                    found[node, flow.nodes[target], branch] = None
+        if found:
+            edges.extend("CFG", *zip(*found))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +96,22 @@ class Edges:
         self.kind.append(kind)
         self.branch.append(branch)
         self.variable.append(variable)
+
+    def extend(
+        self,
+        kind: str,
+        source: Sequence[int],
+        target: Sequence[int],
+        branch: Sequence[str | None] | None = None,
+        variable: Sequence[str] | None = None,
+    ) -> None:
+        """Append edges of one kind, given as columns."""
+        nothing = [None] * len(source)
+        self.source += source
+        self.target += target
+        self.kind += [kind] * len(source)
+        self.branch += nothing if branch is None else branch
+        self.variable += nothing if variable is None else variable
 
 
 @dataclass
