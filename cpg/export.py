@@ -1,78 +1,97 @@
-"""Interchange formats: `export(graph, format)`; FORMATS is the table.
+"""Interchange formats and pictures: `export(graph, format)`; FORMATS is the table.
 
-json: the schema of the graph. dot: Graphviz text, points in boxes, one colour an edge kind. svg: the dot text
-drawn by Graphviz's `dot`, which has to be on the PATH.
+A format is one module with a function `render(graph, ...)`; it is imported when it is asked for.
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Callable
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from cpg.errors import MissingProgramError, UnknownFormatError, unknown_name
-from cpg.graph import CodePropertyGraph
-
-COLOURS = {"AST": "gray70", "CFG": "black", "DDG": "blue", "CDG": "darkgreen"}
-SHAPES = {"entry": "circle", "exit": "doublecircle", "condition": "diamond", "parameter": "cds", "statement": "box"}
-CODE_WIDTH = 40
-"""Characters of a node's text in a picture."""
+from cpg.errors import UnknownEdgeKindError, UnknownFormatError, unknown_name
+from cpg.graph import EDGE_KINDS, CodePropertyGraph
 
 
-def to_json(graph: CodePropertyGraph) -> str:
-    """One line of JSON, schema "cpg/1"."""
-    return graph.to_json() + "\n"
+@dataclass(frozen=True)
+class Format:
+    """One line of the table."""
+
+    module: str
+    """Where `render` is."""
+    extension: str
+    """Of a file in this format; of a folder's name where `folder`."""
+    help: str
+    selects: bool = False
+    """`render` takes the kinds of edges to show."""
+    folder: bool = False
+    """`render` gives several files: {file name: text}; else one text."""
+    joins: bool = False
+    """Texts of several graphs may stand one after the other."""
 
 
-def to_dot(graph: CodePropertyGraph) -> str:
-    """Graphviz text."""
-    lines = ["digraph cpg {", '  node [fontname="monospace", fontsize=10];']
-    nodes = graph.nodes
-    for i in range(len(nodes)):
-        text = " ".join(nodes.text_of(i).split())
-        text = text if len(text) <= CODE_WIDTH else text[: CODE_WIDTH - 1] + "…"
-        shape = SHAPES.get(nodes.point[i] or "", "plaintext")
-        caption = f"{nodes.label[i]}\n{text}" if text else nodes.label[i]
-        lines.append(f"  n{i} [label={_quoted(caption)}, shape={shape}];")
-    for source, target, kind, branch, variable in graph.edges:
-        caption = branch or variable or ""
-        colour = COLOURS[kind]
-        lines.append(f"  n{source} -> n{target} [label={_quoted(caption)}, color={colour}, fontcolor={colour}];")
-    lines.append("}")
-    return "\n".join(lines) + "\n"
+FORMATS: dict[str, Format] = {
+    "json": Format("cpg.exports.json_text", "json", "the schema cpg/1, one line a graph", joins=True),
+    "dot": Format("cpg.exports.dot", "dot", "Graphviz text", selects=True, joins=True),
+    "svg": Format("cpg.exports.svg", "svg", "a picture", selects=True),
+    "html": Format("cpg.exports.html", "html", "an interactive viewer in one file", selects=True),
+    "graphml": Format("cpg.exports.graphml", "graphml", "XML for networkx, Gephi, yEd"),
+    "graphson": Format("cpg.exports.graphson", "graphson.json", "GraphSON 3 as Joern writes it", joins=True),
+    "neo4jcsv": Format("cpg.exports.neo4j_csv", "neo4jcsv", "a folder of CSV files for neo4j-admin import", folder=True),
+}
 
 
-def _quoted(text: str) -> str:
-    text = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-
-def to_svg(graph: CodePropertyGraph) -> str:
-    """A picture.
-
-    Raises:
-        MissingProgramError: `dot` is not on the PATH, or it failed.
-    """
-    program = shutil.which("dot")
-    if program is None:
-        raise MissingProgramError("svg needs the program dot, which is not on the PATH; install graphviz or use dot")
-    done = subprocess.run([program, "-Tsvg"], input=to_dot(graph).encode(), capture_output=True, check=False)
-    if done.returncode != 0:
-        raise MissingProgramError(f"dot failed with status {done.returncode}: {done.stderr.decode(errors='replace')[:200]}")
-    return done.stdout.decode()
-
-
-FORMATS: dict[str, Callable[[CodePropertyGraph], str]] = {"json": to_json, "dot": to_dot, "svg": to_svg}
-
-
-def export(graph: CodePropertyGraph, format: str) -> str:
-    """The graph as text in one of FORMATS.
+def get_format(name: str) -> Format:
+    """A line of FORMATS.
 
     Raises:
         UnknownFormatError: no such format; the message lists them.
-        MissingProgramError: see `to_svg`.
     """
-    writer = FORMATS.get(format)
-    if writer is None:
-        raise UnknownFormatError(unknown_name("format", format, FORMATS))
-    return writer(graph)
+    found = FORMATS.get(name) if isinstance(name, str) else None
+    if found is None:
+        raise UnknownFormatError(unknown_name("format", name, FORMATS))
+    return found
+
+
+def edge_kinds(names: Iterable[str]) -> tuple[str, ...]:
+    """The kinds in the order of EDGE_KINDS, each once; upper and lower case are the same.
+
+    Raises:
+        UnknownEdgeKindError: no such kind, or none at all.
+    """
+    wanted = [name.strip().upper() for name in names]
+    for name in wanted:
+        if name not in EDGE_KINDS:
+            raise UnknownEdgeKindError(unknown_name("kind of edge", name, EDGE_KINDS))
+    if not wanted:
+        raise UnknownEdgeKindError(f"no kind of edge given; name at least one of: {', '.join(EDGE_KINDS)}.")
+    return tuple(kind for kind in EDGE_KINDS if kind in wanted)
+
+
+def export(
+    graph: CodePropertyGraph, format: str, *, edges: Iterable[str] | None = None, **options: object
+) -> str | dict[str, str]:
+    """The graph in one of FORMATS.
+
+    Args:
+        graph: what to write.
+        format: a name in FORMATS.
+        edges: kinds of edges to show, for the formats that can leave some out (`selects`): dot, svg, html.
+            Default: all of them in dot; CFG, DDG and CDG between the points in pictures.
+        options: of the format's `render`: `layout` for svg, `title` for svg and html.
+
+    Returns:
+        text; for a format of several files (neo4jcsv) a dictionary from file name to text.
+
+    Raises:
+        UnknownFormatError: no such format; the message lists them.
+        UnknownEdgeKindError: `edges` names no kind of edge, or the format always writes all of them.
+        LayoutError: svg was asked for Graphviz's layout, and `dot` is not on the PATH or failed.
+    """
+    entry = get_format(format)
+    if edges is not None:
+        if not entry.selects:
+            able = ", ".join(name for name, other in FORMATS.items() if other.selects)
+            raise UnknownEdgeKindError(f"{format} always holds all edges; kinds can be chosen for {able}.")
+        options["edges"] = edge_kinds(edges)
+    return importlib.import_module(entry.module).render(graph, **options)

@@ -1,0 +1,1 @@
+"""One module a format; the table is `cpg.export.FORMATS`."""
