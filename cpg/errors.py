@@ -6,6 +6,8 @@
     ├── GraphFormatError (ValueError)       a dictionary or JSON text is not a "cpg/1" graph
     ├── GraphInvariantError (ValueError)    a graph contradicts itself
     ├── UnknownFormatError (ValueError)     export() was asked for a format that has no writer
+    ├── EdgeKindError (ValueError)          a kind of edge that there is none of, or that a format cannot leave out
+    ├── OutputError (ValueError)            an output would replace files that are none of this package's
     ├── MissingProgramError (RuntimeError)  a format needs a program that is not on the PATH
     ├── MissingPackageError (ImportError)   a file type or engine needs a package that is not installed
     ├── CorpusArgumentError (ValueError)    an argument of a corpus run is not among the possible ones
@@ -44,6 +46,14 @@ class GraphInvariantError(CpgError, ValueError):
 
 class UnknownFormatError(CpgError, ValueError):
     """The interchange format has no writer."""
+
+
+class EdgeKindError(CpgError, ValueError):
+    """There is no such kind of edge, or the format always holds all of them."""
+
+
+class OutputError(CpgError, ValueError):
+    """An output would replace what is none of this package's output."""
 
 
 class MissingProgramError(CpgError, RuntimeError):

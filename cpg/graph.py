@@ -18,6 +18,7 @@ from cpg.errors import GraphFormatError, GraphInvariantError
 from cpg.parse import Diagnostic
 
 if TYPE_CHECKING:
+    import dgl
     import networkx
 
 SCHEMA = "cpg/1"
@@ -250,6 +251,20 @@ class CodePropertyGraph:
         for source, target, kind, branch, variable in self.edges:
             graph.add_edge(source, target, kind=kind, branch=branch, variable=variable)
         return graph
+
+    def to_dgl(self) -> dgl.DGLGraph:
+        """A `dgl` heterograph: relations ("node", kind, "node") for every kind of edge, node ids as here.
+
+        Node data, all int64: start and end as byte, line and column; `point`, the index in POINT_KINDS or -1. Edge
+        data: `branch`, the index in BRANCHES or -1. The edges of a kind keep their order, so texts (types, labels,
+        variables) can be looked up here by position.
+
+        Raises:
+            ImportError: DGL is not installed.
+        """
+        from cpg.exports.dgl_graph import to_dgl
+
+        return to_dgl(self)
 
 
 def _check_columns(what: str, table: Any, names: tuple[str, ...]) -> None:

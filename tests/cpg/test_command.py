@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from cpg import CodePropertyGraph, extract
+from cpg import LANGUAGES, CodePropertyGraph, export, extract
+from cpg.export import FORMATS
+from cpg.outputs import write_file, write_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +36,7 @@ def test_json_of_files(tmp_path: Path) -> None:
 def test_dot_of_standard_input() -> None:
     done = _run("-", "--language", "java", "--format", "dot", stdin=b"return \xc3\xa4;")
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.decode().startswith("digraph cpg {") and "return ä;" in done.stdout.decode()
+    assert done.stdout.decode().startswith('digraph "standard input" {') and "return ä;" in done.stdout.decode()
 
 
 def test_broken_code_is_no_failure() -> None:
@@ -74,7 +77,135 @@ def test_one_failure_does_not_lose_the_others(tmp_path: Path) -> None:
 def test_help_names_every_option() -> None:
     done = _run("--help")
     assert done.returncode == 0
-    assert all(word in done.stdout for word in (b"--language", b"--format", b"java", b"python", b"json, dot, svg"))
+    text = " ".join(done.stdout.decode().split())
+    words = ("--language", "--format", "--edges", "--layout", "--output", *LANGUAGES, *(f"{name}: " for name in FORMATS))
+    assert [word for word in words if word not in text] == []
+
+
+def test_help_is_quick() -> None:
+    spent = []
+    for _ in range(3):
+        started = time.monotonic()
+        assert _run("--help").returncode == 0
+        spent.append(time.monotonic() - started)
+    assert min(spent) < 0.5
+
+
+# -------------------------------------------------------------------------------------------------- --output
+JAVA = "class A { int f(int a) { if (a > 0) return 1; return a; } }"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "A.java"
+    path.write_text(JAVA)
+    return path
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_output_is_what_export_gives(source: Path, tmp_path: Path, name: str) -> None:
+    target = tmp_path / "new folder" / f"A.{name}"
+    done = _run(str(source), "--format", name, "--output", str(target))
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    title = {"title": "A.java"} if FORMATS[name].titled else {}
+    expected = export(extract(JAVA, "java"), name, **title)
+    found = target.read_text() if target.is_file() else {path.name: path.read_text() for path in target.iterdir()}
+    assert found == expected
+    assert [path.name for path in target.parent.iterdir()] == [target.name], "a temporary file was left"
+
+
+@pytest.mark.parametrize("name", ["json", "html", "neo4jcsv"])
+def test_several_files_to_a_folder(tmp_path: Path, name: str) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "X.java").write_text(JAVA)
+    out = tmp_path / "out"
+    command = [str(tmp_path / "a/X.java"), str(tmp_path / "b/X.java"), "--format", name, "--output", str(out)]
+    assert _run(*command).returncode == 0
+    extension = FORMATS[name].extension
+    assert sorted(str(path.relative_to(out)) for path in out.glob("*/*")) == [f"a/X.java.{extension}", f"b/X.java.{extension}"]
+    assert _run(*command).returncode == 0, "a second run replaces the first one's output"
+
+
+def test_one_file_into_a_folder_that_is_there(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    assert _run(str(source), "--output", str(out)).returncode == 0
+    assert CodePropertyGraph.from_json((out / "A.java.json").read_text()).code == JAVA
+
+
+def test_standard_input_to_a_folder(tmp_path: Path, source: Path) -> None:
+    out = tmp_path / "out"
+    done = _run("-", str(source), "--language", "java", "--output", str(out), stdin=b"f();")
+    assert done.returncode == 0
+    assert {CodePropertyGraph.from_json(path.read_text()).code for path in out.rglob("*.json")} == {"f();", JAVA}
+
+
+def test_edges_are_chosen(source: Path) -> None:
+    done = _run(str(source), "--format", "dot", "--edges", "cfg,DDG")
+    assert done.returncode == 0
+    assert b"class=CFG" in done.stdout and b"class=DDG" in done.stdout
+    assert b"class=CDG" not in done.stdout and b"class=AST" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--format", "neo4jcsv"], "--output PATH"),
+        (["--format", "svg", "--edges", "CFX"], "'CFX'"),
+        (["--format", "svg", "--edges", ""], "AST, CDG, CFG, DDG"),
+        (["--format", "json", "--edges", "CFG"], "--edges is for dot, svg, html"),
+        (["--format", "html", "--layout", "own"], "--layout is for --format svg"),
+        (["second.java", "--format", "svg"], "name a folder with --output"),
+    ],
+)
+def test_bad_arguments_are_found_before_anything_is_read(source: Path, arguments: list[str], message: str) -> None:
+    done = _run(str(source), *arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert message in done.stderr.decode() and done.stderr.count(b"\n") == 1
+
+
+def test_output_of_several_files_is_no_file(source: Path, tmp_path: Path) -> None:
+    done = _run(str(source), str(source), "--output", str(source))
+    assert done.returncode == 2
+    assert b"need a folder" in done.stderr
+    assert source.read_text() == JAVA
+
+
+def test_a_folder_with_other_files_is_left_alone(source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    done = _run(str(source), "--format", "neo4jcsv", "--output", str(folder))
+    assert done.returncode == 1
+    assert "'thesis.txt', which is no CSV file" in done.stderr.decode()
+    assert (folder / "thesis.txt").read_text() == "years of work"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["A.java", "mine"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out.json"
+    target.write_text("old")
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+    with pytest.raises(OSError, match="no space"):
+        write_file(target, "new")
+    with pytest.raises(OSError, match="no space"):
+        write_folder(tmp_path / "folder", {"a.csv": "1"})
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"out.json": "old"}
+
+
+def test_a_missing_file_does_not_lose_the_others(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = _run(str(tmp_path / "B.java"), str(source), "--format", "svg", "--output", str(out))
+    assert done.returncode == 1
+    assert b"B.java: No such file" in done.stderr
+    assert [path.name for path in out.iterdir()] == ["A.java.svg"]
+
+
+def test_a_reader_that_goes_away_is_no_traceback(source: Path) -> None:
+    pipe = f"{sys.executable} -m cpg {' '.join([str(source)] * 200)} --format dot | head -c 10; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", pipe], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"digraph \"A", b"")
 
 
 def _modules_after(statement: str) -> set[str]:
