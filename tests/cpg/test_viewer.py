@@ -212,7 +212,7 @@ def test_the_keyboard_reaches_and_moves(page: Browser) -> None:
     page.type("Enter")
     assert page.run("return Number(document.querySelector('.box.chosen').dataset.node)") == second
     unnamed = page.run(
-        "return [...document.querySelectorAll('button, input, .box, [tabindex=\"0\"]')]"
+        "return [...document.querySelectorAll('button, input, #graph .box, [tabindex=\"0\"]')]"
         ".filter(e => !e.getAttribute('aria-label') && !e.textContent.trim()).map(e => e.outerHTML)"
     )
     assert unnamed == []
