@@ -4,12 +4,14 @@ Every point of a program that does anything calls a function of `RUNTIME` with a
 number of the call that made them, so that a call sees which definition each of its arguments comes from. The
 text that runs is the text whose graph is held against the report; nothing is inserted.
 
-    define(n, ...values)   a new value          test(n, ...values)   true or false, at random
-    maybe(n, ...values)    an object or null    again(n, value)      a new value in place of one
-    pick(n, ...values)     0 to 3
-    elements(n, ...values) an iterable whose every step counts as n
-    call(n, f, p, value)   calls f with a value that parameter p makes
-    store.field            true or null; assigning changes nothing
+    define(n, ...values)    a new value
+    again(n, value)         a new value, whatever the old one
+    test(n, ...values)      true or false
+    pick(n, ...values)      0 to 3
+    maybe(n, ...values)     an object whose method `give` returns its argument, or null
+    elements(n, ...values)  an iterable whose every step counts as n
+    call(n, f, p, value)    calls f with a value that its parameter p makes
+    store.field             true or null; assigning changes nothing
 
 Any of them may throw. `run` gives back the steps from call to call within one activation and the flows of values.
 """
@@ -35,7 +37,7 @@ const made = n => { const value = { made: n }; return value.self = value; };
 const define = (n, ...values) => { report(n, values); return made(n); };
 const test = (n, ...values) => { report(n, values); return random() < 0.5; };
 const pick = (n, ...values) => { report(n, values); return Math.floor(random() * 4); };
-const maybe = (n, ...values) => { report(n, values); return random() < 0.5 ? null : {}; };
+const maybe = (n, ...values) => { report(n, values); return random() < 0.5 ? null : { give: value => value }; };
 const again = (n, value) => { report(n, []); return made(n); };
 const store = { get field() { if (random() < 0.1) throw {}; return random() < 0.5 ? null : true; }, set field(value) {} };
 function* elements(n, ...values) {
@@ -112,15 +114,19 @@ class Program:
 
     def value(self, seen: list[str]) -> str:
         """A value that is made by the statement around it; conditions come first, as the graph has them."""
-        kind = self.random.choice(["plain"] * 3 + ["chosen", "joined", "arrow", "inside"])
+        kind = self.random.choice(["plain"] * 3 + ["chosen", "joined", "optional", "arrow", "inside"])
         if kind == "chosen":
             return f"again({self.new()}, {self.condition(seen)} ? define({self.new()}{self.use(seen)}) : null)"
         if kind == "joined":
             return f"again({self.new()}, maybe({self.new()}{self.use(seen)}) ?? define({self.new()}{self.use(seen)}))"
+        if kind == "optional":
+            return f"again({self.new()}, maybe({self.new()}{self.use(seen)})?.give(define({self.new()}{self.use(seen)})))"
         if kind == "arrow":
-            parameter = self.new()
-            result = f"define({self.new()}{self.use([*seen, f'p{parameter}'])})"
-            return f"call({self.new()}, p{parameter} => {result}, {parameter}{self.use(seen)})"
+            parameter, other = self.new(), f"d{self.new()}"
+            inside = [*seen, f"p{parameter}"]
+            default = f"{other} = define({self.new()}{self.use(inside)})"
+            result = f"define({self.new()}{self.use([*inside, other])})"
+            return f"call({self.new()}, (p{parameter}, {default}) => {result}, {parameter}{self.use(seen)})"
         if kind == "inside":
             return f"define({self.new()}, define({self.new()}{self.use(seen)}){self.use(seen)})"
         return f"define({self.new()}{self.use(seen)})"
