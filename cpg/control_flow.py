@@ -362,13 +362,13 @@ class _Builder(SwitchFlow, TryFlow):
         """Header expressions, then the body; some managers swallow what it throws."""
         rule, tree = self.rule(node), self.tree
         swallows = False
+        handlers = Handlers()
         for header in tree.parts(node, rule.header):
             for item in tree.children[header] if rule.items else [header]:
                 frontier = yield self.simple_steps(self.bare(item), frontier)
-                swallows = swallows or not self.names_of(item).isdisjoint(self.language.swallowing)
-        handlers = Handlers()
-        if swallows:
-            self.contexts.append(handlers)
+                if not swallows and not self.names_of(item).isdisjoint(self.language.swallowing):
+                    swallows = True
+                    self.contexts.append(handlers)
         frontier = yield self.optional(tree.part(node, rule.body), frontier)
         if swallows:
             self.contexts.pop()
