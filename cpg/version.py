@@ -17,7 +17,7 @@ EXTRACTOR_VERSIONS: dict[str, tuple[int, str]] = {
     "go": (1, "a3459d51aaa3ea71"),
     "java": (2, "ef3966d5c7a1c171"),
     "javascript": (2, "b7f92314e474199a"),
-    "python": (2, "c848aefab5a7c8cf"),
+    "python": (3, "c848aefab5a7c8cf"),
     "typescript": (2, "32e0ff296f9ae786"),
 }
 
