@@ -1,8 +1,7 @@
 """The Java examples of SPEC.md are Java: javac takes all of them, in one file.
 
 Each example becomes a class of its own. What it does not declare comes from a common base class, in which a name
-always has the same type. A comment in front of an example says what this test cannot take: `<!-- Java 21 -->`, the
-first version that knows it, or `<!-- not for javac: ... -->` and why.
+always has the same type. Those that the JDK is too old for, and those that no javac takes, are marked on the page.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cpg import extract
-from tests.cpg.test_spec import EXAMPLE, MAIN_PAGE
+from tests.cpg.test_spec import marked_examples
 
 JAVAC = shutil.which("javac")
 needs_javac = pytest.mark.skipif(JAVAC is None, reason="no javac on the PATH: install a JDK to check the Java examples")
@@ -72,18 +71,6 @@ class Base {
 """
 
 
-def _examples() -> list[tuple[int, str, str]]:
-    """(line, mark, code) of the Java examples."""
-    text = MAIN_PAGE.read_text(encoding="utf-8")
-    found = []
-    for match in EXAMPLE.finditer(text):
-        if match.group(1) == "java":
-            before = text[: match.start()]
-            last = before.splitlines()[-1]
-            found.append((before.count("\n") + 1, last.strip("<!- >") if last.startswith("<!--") else "", match.group(2)))
-    return found
-
-
 def _class(name: str, code: str) -> str:
     """A class that holds an example: a constructor, members or statements."""
     graph = extract(code, "java")
@@ -128,7 +115,7 @@ def _is_for(mark: str, version: int) -> bool:
 
 @needs_javac
 def test_examples_are_java(tmp_path: Path) -> None:
-    examples, version = _examples(), _version()
+    examples, version = marked_examples("java"), _version()
     chosen = [(line, code) for line, mark, code in examples if _is_for(mark, version)]
     assert len(chosen) >= 80
     messages = _refused(tmp_path, [code for _, code in chosen])
@@ -136,7 +123,7 @@ def test_examples_are_java(tmp_path: Path) -> None:
 
 
 def test_marks_are_few_and_known() -> None:
-    marks = [mark for _, mark, _ in _examples() if mark]
+    marks = [mark for _, mark, _ in marked_examples("java") if mark]
     assert all(re.fullmatch(r"Java 21|not for javac: (unreachable|broken)", mark) for mark in marks), marks
     assert len(marks) <= 8
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import textwrap
 
-from tests.cpg.test_spec import EXAMPLES
+from tests.cpg.test_spec import marked_examples
 
-BROKEN = "-Broken code-"
-"""In the ids of the examples that are meant not to be Python."""
+BROKEN = "not for compile: broken"
 
 
 def _forms(code: str) -> list[str]:
@@ -29,14 +30,24 @@ def _complaint(code: str) -> str:
     return "; ".join(said)
 
 
+def _is_for_this_version(mark: str) -> bool:
+    version = re.fullmatch(r"Python 3\.(\d+)", mark)
+    return not mark or (version is not None and sys.version_info >= (3, int(version.group(1))))
+
+
 def test_examples_are_python() -> None:
-    examples = {e.id: e.values[1] for e in EXAMPLES if e.values[0] == "python" and BROKEN not in e.id}
-    assert len(examples) >= 85
-    complaints = {name: _complaint(code) for name, code in examples.items()}
-    assert not {name: complaint for name, complaint in complaints.items() if complaint}
+    chosen = {line: code for line, mark, code in marked_examples("python") if _is_for_this_version(mark)}
+    assert len(chosen) >= 85
+    complaints = {f"SPEC.md line {line}": _complaint(code) for line, code in chosen.items()}
+    assert not {place: complaint for place, complaint in complaints.items() if complaint}
+
+
+def test_marks_are_few_and_known() -> None:
+    marks = [mark for _, mark, _ in marked_examples("python") if mark]
+    assert set(marks) <= {BROKEN, "Python 3.12"} and len(marks) <= 4
 
 
 def test_the_check_can_fail() -> None:
-    broken = [e.values[1] for e in EXAMPLES if e.values[0] == "python" and BROKEN in e.id]
+    broken = [code for _, mark, code in marked_examples("python") if mark == BROKEN]
     assert broken and all(map(_complaint, broken))
     assert _complaint("return await x\n") == ""

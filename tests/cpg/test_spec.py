@@ -37,6 +37,22 @@ def _examples() -> list:
 EXAMPLES = _examples()
 
 
+def marked_examples(language: str) -> list[tuple[int, str, str]]:
+    """(line, mark, code) of the language's examples on the main page.
+
+    The mark is a comment in front of the example, for the tests that hand it to a compiler: the first version of
+    the language that knows it (`<!-- Java 21 -->`), or why none takes it (`<!-- not for javac: ... -->`).
+    """
+    text = MAIN_PAGE.read_text(encoding="utf-8")
+    found = []
+    for match in EXAMPLE.finditer(text):
+        if match.group(1) == language:
+            before = text[: match.start()]
+            last = before.splitlines()[-1]
+            found.append((before.count("\n") + 1, last.strip("<!- >") if last.startswith("<!--") else "", match.group(2)))
+    return found
+
+
 def expected_edges(block: str) -> tuple[set[str], set[Edge]]:
     """The kinds that the block names, and its edges."""
     kinds, edges = set(), set()
