@@ -5,7 +5,8 @@ target), makes its points and returns the frontier behind it. Jumps hand their e
 that takes them: a loop, a switch, the handlers or the finalizer of a try; what no context takes goes to EXIT.
 
 Statements nest deeply in generated code, so the rules are generators that `_run` drives with a stack of its
-own: `frontier = yield self.statement(...)` is a call. `cpg.expressions` holds the rules for expressions,
+own: `frontier = yield self.statement(...)` is a call. A rule that has nothing to call is no generator and returns
+its frontier at once. `cpg.expressions` holds the rules for expressions,
 `cpg.switch_flow` and `cpg.try_flow` those of switch and try.
 
 What can throw is a table (`Language.throwing`). Only a point inside a try or with gets an `exception` edge for
@@ -17,6 +18,9 @@ Cost: linear in the tree, times the number of ways into each finalizer.
 
 from __future__ import annotations
 
+import functools
+
+from cpg.bodies import nodes_with_body
 from cpg.deferred_calls import add_deferred_calls
 from cpg.expressions import Steps
 from cpg.flow_graph import ENTRY, EXIT, FlowGraph, Frontier, Handlers, Pending, Target
@@ -26,76 +30,19 @@ from cpg.parse import SyntaxTree
 from cpg.switch_flow import SwitchFlow
 from cpg.try_flow import TryFlow
 
+
 def control_flow(tree: SyntaxTree, language: Language) -> list[FlowGraph]:
     """The flow graphs of all bodies, outer before inner: the top level, functions, lambdas, classes.
 
-    A function always has one; the top level and classes only if they execute something. What names no variable,
-    such as a declaration for the compiler only, has none.
+    A function always has one; the top level and classes only if they execute something.
     """
-    owners = _owners(tree, language)
-    bodies = [0]
-    node = 1
-    while node < len(tree):
-        kind = tree.types[node]
-        if kind in language.functions or kind in language.classes:
-            bodies.append(node)
-        node = tree.last[node] if kind in language.ignored else node + 1
-    builder = _Builder(tree, language, owners)
-    graphs = [builder.build(node) for node in bodies]
+    builder = _Builder(tree, language)
+    graphs = [builder.build(node) for node in nodes_with_body(tree, language)]
     return [graph for graph in graphs if graph is not None]
-
-
-def _owners(tree: SyntaxTree, language: Language) -> list[int]:
-    """For each node the node in whose body it is evaluated."""
-    owners = [0] * len(tree)
-    inner: dict[int, int] = {}
-    for node in range(1, len(tree)):
-        kind = tree.types[node]
-        owner = inner.get(node)
-        if owner is None:
-            owner = owners[tree.parents[node]]
-        owners[node] = owner
-        rule = language.functions.get(kind) or language.classes.get(kind)
-        if rule is None:
-            continue
-        for child in tree.parts(node, rule.body):
-            inner[child] = node
-        if isinstance(rule, base.Function):
-            for part in (*tree.parts(node, rule.prologue), *tree.parts(node, rule.results)):
-                inner[part] = node
-            for group in tree.parts(node, rule.parameters):
-                inner[group] = node
-                for parameter in tree.children[group]:
-                    for value in tree.children[parameter]:
-                        if tree.fields[value] in language.eager:
-                            inner[value] = owner
-    return owners
 
 
 class _Builder(SwitchFlow, TryFlow):
     """Builds one body after another; the state is that of the body in hand."""
-
-    def __init__(self, tree: SyntaxTree, language: Language, owners: list[int]) -> None:
-        super().__init__(tree, language, owners)
-        self.hoisted = frozenset(kind for kind, rule in language.statements.items() if isinstance(rule, base.Hoisted))
-        self.rules = {
-            base.Block: self.block,
-            base.Branch: self.branch,
-            base.Loop: self.loop,
-            base.ForEach: self.for_each,
-            base.Switch: self.switch,
-            base.Match: self.match,
-            base.Try: self.try_,
-            base.Guarded: self.guarded,
-            base.Labelled: self.labelled,
-            base.Jump: self.jump,
-            base.Simple: self.simple_steps,
-            base.LocalDeclaration: self.local_declaration,
-            base.Hoisted: self.simple_steps,
-            base.Around: self.around,
-            base.Later: self.later,
-            base.Skip: self.skip,
-        }
 
     # ---------------------------------------------------------------------------------------- bodies
     def build(self, node: int) -> FlowGraph | None:
@@ -147,7 +94,7 @@ class _Builder(SwitchFlow, TryFlow):
         return binding is not None and self.tree.part(parameter, binding.target) >= 0
 
     # ------------------------------------------------------------------------------------ statements
-    def statement(self, node: int, frontier: Frontier) -> Steps:
+    def statement(self, node: int, frontier: Frontier) -> Steps | Frontier:
         """The steps of one statement by its rule."""
         if self.tree.types[node] == "ERROR":
             return self.broken(node, frontier)
@@ -156,7 +103,7 @@ class _Builder(SwitchFlow, TryFlow):
         rule = self.statement_rule(node)
         if rule is None:
             return self.simple_steps(node, frontier)
-        return self.rules[type(rule)](node, frontier)
+        return _RULES[type(rule)](self, node, frontier)
 
     def rule(self, node: int) -> object:
         """The rule of a node that is known to be a statement."""
@@ -170,19 +117,13 @@ class _Builder(SwitchFlow, TryFlow):
             return (yield self.simple_steps(node, frontier))
         body = rule.body if isinstance(rule, base.Block) else None
         children = tree.children[node] if body is None else tree.parts(node, body)
-        terminating = self.language.terminating
-        for child in sorted(children, key=self._comes_later) if self.hoisted else children:
-            kind = tree.types[child]
-            if kind == "ERROR" or statements.get(kind) is not None or self.has_splits(child):
-                frontier = yield self.statement(child, frontier)
-            elif terminating and self._terminates(child):
-                frontier = yield self.statement(child, frontier)
-            else:
-                frontier = self.point(child, "statement", (child,), frontier)
+        for child in sorted(children, key=self._comes_later) if _hoisted(self.language) else children:
+            steps = self.statement(child, frontier)
+            frontier = (yield steps) if isinstance(steps, Steps) else steps
         return frontier
 
     def _comes_later(self, node: int) -> bool:
-        return self.tree.types[self._within(node)] not in self.hoisted
+        return self.tree.types[self._within(node)] not in _hoisted(self.language)
 
     def _within(self, node: int) -> int:
         """The statement that a node stands for."""
@@ -215,10 +156,14 @@ class _Builder(SwitchFlow, TryFlow):
         language, kind = self.language, self.tree.types[node]
         return kind in language.statements or kind in language.functions or kind in language.classes
 
-    def simple_steps(self, node: int, frontier: Frontier) -> Steps:
+    def simple_steps(self, node: int, frontier: Frontier) -> Steps | Frontier:
         """One point behind the points of its conditions."""
         if self.has_splits(node):
-            frontier = yield self.evaluate(node, frontier)
+            return self._split_steps(node, frontier)
+        return self.point(node, "statement", (node,), frontier)
+
+    def _split_steps(self, node: int, frontier: Frontier) -> Steps:
+        frontier = yield self.evaluate(node, frontier)
         return self.point(node, "statement", (node,), frontier)
 
     def around(self, node: int, frontier: Frontier) -> Steps:
@@ -230,10 +175,10 @@ class _Builder(SwitchFlow, TryFlow):
             frontier = yield self.simple_steps(before, frontier)
         return (yield self.statement(inner, frontier))
 
-    def local_declaration(self, node: int, frontier: Frontier) -> Steps:
+    def local_declaration(self, node: int, frontier: Frontier) -> Steps | Frontier:
         """A point in a function; a member of a class or file is not executed."""
         if self.tree.types[self.graph.owner] in self.language.functions:
-            frontier = yield self.simple_steps(node, frontier)
+            return self.simple_steps(node, frontier)
         return frontier
 
     def later(self, node: int, frontier: Frontier) -> Steps:
@@ -245,16 +190,13 @@ class _Builder(SwitchFlow, TryFlow):
             self.graph.waiting[frontier[0].source] = call
         return frontier
 
-    def skip(self, node: int, frontier: Frontier) -> Steps:
+    def skip(self, node: int, frontier: Frontier) -> Frontier:
         """Not executed."""
         return frontier
-        yield
 
-    def optional(self, node: int, frontier: Frontier) -> Steps:
+    def optional(self, node: int, frontier: Frontier) -> Steps | Frontier:
         """A statement that may be absent (-1), such as an empty loop body."""
-        if node >= 0:
-            frontier = yield self.statement(node, frontier)
-        return frontier
+        return self.statement(node, frontier) if node >= 0 else frontier
 
     def branch(self, node: int, frontier: Frontier) -> Steps:
         """if; the alternatives are tried in order, so that `elif` parts and a final `else` chain."""
@@ -394,32 +336,60 @@ class _Builder(SwitchFlow, TryFlow):
         self.contexts.pop()
         return frontier + target.left
 
-    def jump(self, node: int, frontier: Frontier) -> Steps:
+    def jump(self, node: int, frontier: Frontier) -> Steps | Frontier:
         """A point whose only way on is to the target of the jump."""
         rule, tree = self.rule(node), self.tree
         tokens = tree.tokens.get(node, ())
         if rule.only and rule.only.isdisjoint(tokens):
-            return (yield self.simple_steps(node, frontier))
+            return self.simple_steps(node, frontier)
         label = tree.part(node, rule.label)
         text = tree.code(label) if label >= 0 else None
         kind = rule.kind if rule.to_case.isdisjoint(tokens) else "goto case"
-        return (yield self.jump_of(node, kind, frontier, text))
+        return self.jump_of(node, kind, frontier, text)
+
+
+_RULES = {
+    base.Block: _Builder.block,
+    base.Branch: _Builder.branch,
+    base.Loop: _Builder.loop,
+    base.ForEach: _Builder.for_each,
+    base.Switch: _Builder.switch,
+    base.Match: _Builder.match,
+    base.Try: _Builder.try_,
+    base.Guarded: _Builder.guarded,
+    base.Labelled: _Builder.labelled,
+    base.Jump: _Builder.jump,
+    base.Simple: _Builder.simple_steps,
+    base.LocalDeclaration: _Builder.local_declaration,
+    base.Hoisted: _Builder.simple_steps,
+    base.Around: _Builder.around,
+    base.Later: _Builder.later,
+    base.Skip: _Builder.skip,
+}
+"""What each kind of rule does. (Bound methods would tie the builder, and with it the tree, into a reference cycle.)"""
+
+
+@functools.lru_cache(maxsize=None)
+def _hoisted(language: Language) -> frozenset[str]:
+    """Types of the statements that come first in their block."""
+    return frozenset(kind for kind, rule in language.statements.items() if isinstance(rule, base.Hoisted))
 
 
 def _present(*nodes: int) -> tuple[int, ...]:
     return tuple(node for node in nodes if node >= 0)
 
 
-def _run(steps: Steps) -> Frontier:
-    """Drive a generator that yields the generators it calls."""
-    stack, value = [steps], None
-    while stack:
+def _run(steps: Steps | Frontier) -> Frontier:
+    """Drive a generator that yields what it calls: generators, or what rules that are none have returned."""
+    stack, value = [], steps
+    while True:
+        if isinstance(value, Steps):
+            stack.append(value)
+            value = None
+        if not stack:
+            return value
         try:
-            called = stack[-1].send(value)
+            value = stack[-1].send(value)
         except StopIteration as stop:
             stack.pop()
             value = stop.value
-        else:
-            stack.append(called)
-            value = None
-    return value

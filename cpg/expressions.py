@@ -7,29 +7,40 @@ is wanted. Both leave lambdas and nested classes alone: those are bodies of thei
 from __future__ import annotations
 
 import bisect
-from collections.abc import Generator
+import functools
+from types import GeneratorType
 
+from cpg import bodies
 from cpg.flow_graph import EXIT, Finalizer, FlowGraph, Frontier, Pending, Target
 from cpg.languages import base
 from cpg.languages.base import Language
 from cpg.parse import SyntaxTree
 
-Steps = Generator
+Steps = GeneratorType
 """Yields the steps that it calls, returns a frontier (or a tuple that holds frontiers)."""
 
 
 class ExpressionFlow:
     """State of the body in hand, and the rules of expressions."""
 
-    def __init__(self, tree: SyntaxTree, language: Language, owners: list[int]) -> None:
+    def __init__(self, tree: SyntaxTree, language: Language) -> None:
         self.tree = tree
         self.language = language
-        self.owners = owners
         self.splits = [n for n, kind in enumerate(tree.types) if kind in language.expressions and self._splits(n)]
         """Nodes inside which control flows, in preorder."""
-        self.throwers = [n for n, kind in enumerate(tree.types) if kind in language.throwing and self._throws(n)]
         self.label_nodes = self._label_nodes()
         self.start(0)
+
+    @functools.cached_property
+    def owners(self) -> list[int]:
+        """For each node the node in whose body it is evaluated."""
+        return bodies.owners(self.tree, self.language)
+
+    @functools.cached_property
+    def throwers(self) -> list[int]:
+        """Nodes that can throw, in preorder."""
+        throwing = self.language.throwing
+        return [node for node, kind in enumerate(self.tree.types) if kind in throwing and self._throws(node)]
 
     def start(self, owner: int) -> None:
         """Begin a body."""
@@ -64,7 +75,7 @@ class ExpressionFlow:
     def _label_nodes(self) -> dict[str, int]:
         """Label -> its node, of the labels that some goto names."""
         tree, statements = self.tree, self.language.statements
-        jumps = {kind: rule for kind, rule in statements.items() if isinstance(rule, base.Jump) and rule.kind == "goto"}
+        jumps = _gotos(self.language)
         if not jumps:
             return {}
         wanted = set()
@@ -90,16 +101,19 @@ class ExpressionFlow:
 
     def has_splits(self, node: int) -> bool:
         """Whether control flows inside the subtree (nested functions counted too)."""
-        position = bisect.bisect_left(self.splits, node)
-        return position < len(self.splits) and self.splits[position] < self.tree.last[node]
+        splits = self.splits
+        if not splits:
+            return False
+        position = bisect.bisect_left(splits, node)
+        return position < len(splits) and splits[position] < self.tree.last[node]
 
     def point(self, node: int, kind: str, parts: tuple[int, ...], frontier: Frontier) -> Frontier:
         """A new point behind `frontier`; inside a try, with an edge to where its exceptions go."""
         point = self.graph.add(node, kind, parts)
         self.points.add(node)
         self.graph.connect(frontier, point)
-        if self.contexts and kind != "parameter" and self.can_throw(node, parts):
-            if any(not isinstance(context, Target) for context in self.contexts):
+        if self.contexts and kind != "parameter" and not all(isinstance(context, Target) for context in self.contexts):
+            if self.can_throw(node, parts):
                 self.leave("throw", None, [Pending(point, "exception", True)])
         return [Pending(point)]
 
@@ -154,10 +168,17 @@ class ExpressionFlow:
                 return
         self.graph.connect(frontier, EXIT if goal < 0 else self._join_of(label))
 
-    def jump_of(self, node: int, kind: str, frontier: Frontier, label: str | None = None) -> Steps:
+    def jump_of(self, node: int, kind: str, frontier: Frontier, label: str | None = None) -> Steps | Frontier:
         """A point whose only way on is to the target of a jump."""
         if self.has_splits(node):
-            frontier = yield self.evaluate(node, frontier, inside=True)
+            return self._split_jump(node, kind, frontier, label)
+        return self._jump_point(node, kind, frontier, label)
+
+    def _split_jump(self, node: int, kind: str, frontier: Frontier, label: str | None) -> Steps:
+        frontier = yield self.evaluate(node, frontier, inside=True)
+        return self._jump_point(node, kind, frontier, label)
+
+    def _jump_point(self, node: int, kind: str, frontier: Frontier, label: str | None) -> Frontier:
         behind = self.point(node, "statement", (node,), frontier)
         if kind == "throw":
             behind = [Pending(behind[0].source, "exception")]
@@ -194,9 +215,17 @@ class ExpressionFlow:
         return node
 
     # ----------------------------------------------------------------------------------------- tests
-    def test(self, node: int, frontier: Frontier, loop: bool = False) -> Steps:
+    def test(self, node: int, frontier: Frontier, loop: bool = False) -> Steps | tuple[Frontier, Frontier]:
         """Split a condition: (edges on which it is true, edges on which it is false)."""
         node = self.bare(node)
+        return (self._split_test if self.has_splits(node) else self._condition)(node, frontier, loop)
+
+    def _condition(self, node: int, frontier: Frontier, loop: bool) -> tuple[Frontier, Frontier]:
+        source = self.point(node, "condition", (node,), frontier)[0].source
+        endless = loop and self.tree.code(node) in self.language.always_true
+        return [Pending(source, "true")], [] if endless else [Pending(source, "false")]
+
+    def _split_test(self, node: int, frontier: Frontier, loop: bool) -> Steps:
         tree = self.tree
         rule = self.language.expressions.get(tree.types[node])
         tokens = tree.tokens.get(node, ())
@@ -227,11 +256,8 @@ class ExpressionFlow:
             if operand >= 0 and self._branches(operand):
                 true, false = yield self.test(operand, frontier)
                 return false, true
-        if self.has_splits(node):
-            frontier = yield self.evaluate(node, frontier)
-        source = self.point(node, "condition", (node,), frontier)[0].source
-        endless = loop and tree.code(node) in self.language.always_true
-        return [Pending(source, "true")], [] if endless else [Pending(source, "false")]
+        frontier = yield self.evaluate(node, frontier)
+        return self._condition(node, frontier, loop)
 
     def _branches(self, node: int) -> bool:
         """Whether a negation is taken apart: it holds, under parentheses and negations, a split."""
@@ -334,3 +360,10 @@ class ExpressionFlow:
             self.graph.connect(frontier, heads[-1])
             return behind
         return frontier
+
+
+@functools.lru_cache(maxsize=None)
+def _gotos(language: Language) -> dict[str, base.Jump]:
+    return {
+        kind: rule for kind, rule in language.statements.items() if isinstance(rule, base.Jump) and rule.kind == "goto"
+    }

@@ -78,6 +78,9 @@ class FlowGraph:
         A join has unlabelled edges only, so the label of the edge into it is kept. Edges are made unique.
         """
         joins = {point for point, kind in enumerate(self.kinds) if kind == "join"}
+        if not joins:
+            self.successors = [edges if len(edges) < 2 else list(dict.fromkeys(edges)) for edges in self.successors]
+            return
         resolved: dict[int, list[Edge]] = {}
         for join in sorted(joins):
             resolved[join] = self._beyond(join, joins)

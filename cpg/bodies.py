@@ -1,0 +1,57 @@
+"""Which nodes have a body of their own, and in whose body a node is evaluated."""
+
+from __future__ import annotations
+
+import functools
+
+from cpg.languages.base import Class, Function, Language
+from cpg.parse import SyntaxTree
+
+
+@functools.lru_cache(maxsize=None)
+def _rules(language: Language) -> dict[str, Function | Class]:
+    return {**language.classes, **language.functions}
+
+
+def nodes_with_body(tree: SyntaxTree, language: Language) -> list[int]:
+    """The top level, then functions and classes in preorder, whether their body is there or not.
+
+    What names no variable, such as a declaration for the compiler only, has none.
+    """
+    rules, ignored = _rules(language), language.ignored
+    found, behind = [0], 1
+    for node in [node for node, kind in enumerate(tree.types) if kind in rules or kind in ignored]:
+        if node >= behind:
+            if tree.types[node] in rules:
+                found.append(node)
+            if tree.types[node] in ignored:
+                behind = tree.last[node]
+    return found
+
+
+def owners(tree: SyntaxTree, language: Language) -> list[int]:
+    """For each node the node in whose body it is evaluated; 0 for the top level."""
+    rules = _rules(language)
+    inside: dict[int, int] = {}
+    """Node -> the node in whose body its subtree is evaluated."""
+    beside: dict[int, int] = {}
+    """Node -> the function in whose surroundings its subtree is evaluated."""
+    for node in [node for node, kind in enumerate(tree.types) if kind in rules]:
+        rule = rules[tree.types[node]]
+        inside.update(dict.fromkeys(tree.parts(node, rule.body), node))
+        if isinstance(rule, Function):
+            for part in (rule.prologue, rule.results, rule.parameters):
+                inside.update(dict.fromkeys(tree.parts(node, part), node))
+            if language.eager:
+                for group in tree.parts(node, rule.parameters):
+                    parameters = [value for parameter in tree.children[group] for value in tree.children[parameter]]
+                    beside.update({value: node for value in parameters if tree.fields[value] in language.eager})
+    found = [0]
+    for node in range(1, len(tree)):
+        if node in beside:
+            found.append(found[beside[node]])
+        elif node in inside:
+            found.append(inside[node])
+        else:
+            found.append(found[tree.parents[node]])
+    return found
