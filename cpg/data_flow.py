@@ -16,47 +16,16 @@ that replaces it. Variables and the order of reads and writes come from `cpg.nam
   languages, those made on some path after it; a class body runs at once and gets the former only. There, a
   function that is no statement is as good as made at the ENTRY around it.
 
-Definitions are bits of Python integers; the equations are solved by a worklist in reverse post-order.
-Cost: a few passes of big-integer operations over the points of a body.
+Cost: linear in the points of a body, or the few passes that `cpg.reaching` says.
 """
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Iterator
-from typing import NamedTuple
-
-from cpg.flow_graph import ENTRY, FlowGraph
+from cpg.flow_graph import ENTRY, NOWHERE, FlowGraph
 from cpg.languages.base import Language
-from cpg.names import DEFINE, THROW, USE, Event, Names
+from cpg.names import DEFINE, THROWN, USE, Names
 from cpg.parse import SyntaxTree
-
-
-class Definition(NamedTuple):
-    """A definition of `variable` at `node`; `weak` ones replace nothing."""
-
-    variable: int
-    node: int
-    weak: bool
-    literal: str
-
-
-class Use(NamedTuple):
-    """A use that no definition in its own point precedes."""
-
-    variable: int
-    spelled: str
-    literal: str
-
-
-class PointFacts(NamedTuple):
-    """What one point does. `early`: its definitions that happen before something in it may still throw.
-    `ended`: variables whose older definitions do not survive the point."""
-
-    uses: list[Use]
-    definitions: list[Definition]
-    early: list[Definition]
-    ended: frozenset[int]
+from cpg.reaching import NO_FACTS, Branching, Definition, PointFacts, Straight, Use
 
 
 DataEdge = tuple  # (source node, target node, variable)
@@ -64,24 +33,30 @@ DataEdge = tuple  # (source node, target node, variable)
 
 def data_flow(tree: SyntaxTree, language: Language, names: Names, graphs: list[FlowGraph]) -> list[list[DataEdge]]:
     """For each flow graph its data dependence edges between nodes, sorted, without repetition."""
-    return _DataFlow(tree, language, names, graphs).solve()
+    defined, used = set(), set()
+    for variable, event in zip(names.variables, names.events):
+        if event.kind == DEFINE:
+            defined.add(variable)
+        elif event.kind == USE:
+            used.add(variable)
+    if defined.isdisjoint(used):
+        return [[] for _ in graphs]
+    return _DataFlow(tree, language, names, graphs, defined).solve()
 
 
 class _DataFlow:
-    def __init__(self, tree: SyntaxTree, language: Language, names: Names, graphs: list[FlowGraph]) -> None:
+    def __init__(
+        self, tree: SyntaxTree, language: Language, names: Names, graphs: list[FlowGraph], defined: set[int]
+    ) -> None:
         self.tree = tree
         self.language = language
         self.names = names
         self.graphs = graphs
-        self.body_of = {graph.owner: graph for graph in graphs}
-        self.points = {n for graph in graphs for n, parts in zip(graph.nodes, graph.parts) if parts}
-        """Nodes that are points and evaluate something; the text of others belongs to the point around."""
-        self.ranges = self._inner_ranges()
-        self.range_starts = sorted(self.ranges)
-        self.defined = {v for v, e in zip(names.variables, names.events) if e.kind == DEFINE}
-        self.made_at_entry: dict[int, list[int]] = {}
-        """Body -> the functions in it that no statement makes."""
-        self.made_at, self.captured = self._captures()
+        self.defined = defined
+        self.made_at = self._made_at()
+        self.made_at_entry = self._made_at_entry()
+        self.made, self.entered = _inverse(self.made_at), _inverse(self.made_at_entry)
+        self.captured = self._captures() if self.made or self.entered else {}
         self.paths_of: dict[int, list[int]] = {}
         for number, variable in enumerate(names.table):
             if variable.root != number:
@@ -91,85 +66,52 @@ class _DataFlow:
         """Class body -> definitions that it does not see itself, but the functions in it do."""
 
     # ------------------------------------------------------------------------------- facts about points
-    def _inner_ranges(self) -> dict[int, list[tuple[int, int, bool]]]:
-        """Start of an event range -> (end, node, is a hole) of the points and holes that begin there."""
-        names = self.names
-        result: dict[int, list[tuple[int, int, bool]]] = {}
-        for node in self.points:
-            if names.end[node] > names.start[node]:
-                result.setdefault(names.start[node], []).append((names.end[node], node, False))
-        for node, (start, end) in names.holes.items():
-            if end > start:
-                result.setdefault(start, []).append((end, node, True))
-        for ranges in result.values():
-            ranges.sort(reverse=True)
-        return result
-
-    def _own_events(self, node: int, part: int) -> Iterator[Event | int]:
-        """(number, event) of a part's own events; (node, None) for a point inside it."""
-        names, tree = self.names, self.tree
-        position, end = names.start[part], names.end[part]
-        starts, ranges = self.range_starts, self.ranges
-        following = bisect.bisect_left(starts, position)
-        while position < end:
-            while following < len(starts) and starts[following] < position:
-                following += 1
-            inner = None
-            if following < len(starts) and starts[following] == position:
-                for stop, other, hole in ranges[position]:
-                    inside = part <= other < tree.last[part]
-                    if inside and stop <= end and (hole or (other != node and other > node)):
-                        inner = (stop, other, hole)
-                        break
-            if inner is None:
-                yield position, names.events[position]
-                position += 1
-            else:
-                if not inner[2]:
-                    yield inner[1], None
-                position = inner[0]
-
     def facts(self, node: int, parts: tuple[int, ...]) -> PointFacts:
         """Uses and definitions of a point in the order in which they happen."""
-        names = self.names
+        own, events, variables, defined = self.names.own, self.names.events, self.names.variables, self.defined
+        numbers = [
+            number
+            for part in parts
+            if part in own
+            for number in own[part]
+            if number < 0 or variables[number] in defined or events[number] is THROWN
+        ]
+        if not numbers:
+            return NO_FACTS
         uses: dict[tuple, Use] = {}
         made: dict[int, Definition] = {}
         early: dict[tuple, Definition] = {}
         weak: list[Definition] = []
         pending: list[Definition] = []
         ended: set[int] = set()
-        for part in parts:
-            for number, event in self._own_events(node, part):
-                if event is None:
-                    for use in self._used_inside(number, node):
-                        uses.setdefault((use.variable, use.literal), use)
-                    continue
-                if event.kind == THROW:
-                    early.update({(d.variable, d.literal): d for d in pending})
-                    pending.clear()
-                    continue
-                variable = names.variables[number]
-                if event.kind == USE:
-                    if variable in self.defined and variable not in made:
-                        uses.setdefault((variable, event.literal), Use(variable, event.spelled, event.literal))
-                    continue
-                is_weak = self._is_weak(event)
-                if not is_weak:
-                    ended.add(variable)
-                    ended.update(self.paths_of.get(variable, ()))
-                    made.pop(variable, None)
-                if event.kind == DEFINE:
-                    definition = Definition(variable, node, is_weak, event.literal)
-                    pending.append(definition)
-                    if is_weak:
-                        weak.append(definition)
-                    else:
-                        made[variable] = definition
+        for number in numbers:
+            if number < 0:
+                for use in self._used_inside(-1 - number, node):
+                    uses.setdefault((use.variable, use.literal), use)
+                continue
+            event, variable = events[number], variables[number]
+            if event.kind == USE:
+                if variable not in made:
+                    uses.setdefault((variable, event.literal), Use(variable, event.spelled, event.literal))
+                continue
+            if event is THROWN:
+                early.update({(d.variable, d.literal): d for d in pending})
+                pending.clear()
+                continue
+            is_weak = bool(event.suffix) or event.passed
+            if not is_weak:
+                ended.add(variable)
+                ended.update(self.paths_of.get(variable, ()))
+                made.pop(variable, None)
+            if event.kind == DEFINE:
+                definition = Definition(variable, node, is_weak, event.literal)
+                pending.append(definition)
+                if is_weak:
+                    weak.append(definition)
+                else:
+                    made[variable] = definition
         definitions = list(dict.fromkeys(weak)) + list(made.values())
         return PointFacts(list(uses.values()), definitions, list(early.values()), frozenset(ended))
-
-    def _is_weak(self, event: Event) -> bool:
-        return bool(event.suffix) or event.passed
 
     def _used_inside(self, inner: int, outer: int) -> list[Use]:
         """What the point `inner` uses and the point around it, `outer`, therefore depends on."""
@@ -181,26 +123,38 @@ class _DataFlow:
         return found
 
     # -------------------------------------------------------------------------------------- captures
-    def _captures(self) -> tuple[dict[int, int], dict[int, set[int]]]:
-        """Body -> the point where it is made; body -> variables that come into it from around it."""
-        tree, names, language = self.tree, self.names, self.language
+    def _made_at(self) -> dict[int, int]:
+        """Body -> the point where it is made."""
+        if len(self.graphs) == 1:
+            return {}
+        parents = self.tree.parents
+        self.owner_of_point = {node: graph.owner for graph in self.graphs for node in graph.nodes if node >= 0}
         made_at: dict[int, int] = {}
-        around: dict[int, int] = {}
-        owner_of_point = {n: g.owner for g in self.graphs for n in g.nodes if n >= 0}
         for graph in self.graphs:
             node = graph.owner
-            while node > 0 and (node not in owner_of_point or owner_of_point[node] == graph.owner):
-                node = tree.parents[node]
+            while node > 0 and self.owner_of_point.get(node, graph.owner) == graph.owner:
+                node = parents[node]
             if node > 0:
                 made_at[graph.owner] = node
-                around[graph.owner] = owner_of_point[node]
-            elif graph.owner and language.late_capture:
-                outer = tree.parents[graph.owner]
-                while outer > 0 and outer not in self.body_of:
-                    outer = tree.parents[outer]
-                if outer in self.body_of:
-                    around[graph.owner] = outer
-                    self.made_at_entry.setdefault(outer, []).append(graph.owner)
+        return made_at
+
+    def _made_at_entry(self) -> dict[int, int]:
+        """Body that no statement makes -> the body at whose ENTRY it is as good as made."""
+        bodies, parents = {graph.owner for graph in self.graphs}, self.tree.parents
+        around: dict[int, int] = {}
+        for body in bodies if self.language.late_capture and len(bodies) > 1 else ():
+            if body and body not in self.made_at:
+                outer = parents[body]
+                while outer > 0 and outer not in bodies:
+                    outer = parents[outer]
+                if outer in bodies:
+                    around[body] = outer
+        return around
+
+    def _captures(self) -> dict[int, set[int]]:
+        """Body -> variables that come into it from around it."""
+        tree, names, language = self.tree, self.names, self.language
+        around = {body: self.owner_of_point[point] for body, point in self.made_at.items()} | self.made_at_entry
         captured: dict[int, set[int]] = {graph.owner: set() for graph in self.graphs}
         for number, event in enumerate(names.events):
             variable = names.variables[number]
@@ -216,163 +170,71 @@ class _DataFlow:
                 if body not in around:
                     break
                 body = around[body]
-        return made_at, captured
+        return captured
 
     # ----------------------------------------------------------------------------------------- solving
     def solve(self) -> list[list[DataEdge]]:
         """Outer bodies first, so that what a nested body captures is known when it is solved."""
         incoming: dict[int, list[Definition]] = {}
-        made: dict[int, list[int]] = {}
-        for body, point in self.made_at.items():
-            made.setdefault(point, []).append(body)
-        return [self._solve_body(graph, incoming, made) for graph in self.graphs]
+        return [self._solve_body(graph, incoming) for graph in self.graphs]
 
-    def _solve_body(
-        self, graph: FlowGraph, incoming: dict[int, list[Definition]], made: dict[int, list[int]]
-    ) -> list[DataEdge]:
-        facts: list[PointFacts | None] = [None] * len(graph.nodes)
-        known: dict[int, PointFacts] = {}
-        for point, node in enumerate(graph.nodes):
-            if node >= 0:
-                if node not in known:
-                    known[node] = self.facts(node, graph.parts[point])
-                    self.used_in[node] = known[node].uses
-                facts[point] = known[node]
-        order = graph.order()
-        numbers: dict[Definition, int] = {}
-        for definition in incoming.get(graph.owner, ()):
-            numbers.setdefault(definition, len(numbers))
-        at_entry = (1 << len(numbers)) - 1
-        for point in order:
-            if facts[point] is not None:
-                for definition in (*facts[point].definitions, *facts[point].early):
-                    numbers.setdefault(definition, len(numbers))
-        if not numbers and graph.owner not in self.late:
+    def _solve_body(self, graph: FlowGraph, incoming: dict[int, list[Definition]]) -> list[DataEdge]:
+        known: dict[int, PointFacts] = {NOWHERE: NO_FACTS}
+        for node, parts in zip(graph.nodes, graph.parts):
+            if node not in known:
+                known[node] = self.facts(node, parts)
+                self.used_in[node] = known[node].uses
+        makes_bodies = graph.owner in self.entered or not self.made.keys().isdisjoint(known)
+        if not makes_bodies and not any([facts.uses for facts in known.values()]):
             return []
-        definitions = list(numbers)
-        of_variable: dict[int, int] = {}
-        for definition, number in numbers.items():
-            of_variable[definition.variable] = of_variable.get(definition.variable, 0) | 1 << number
-        reaching = self._reaching(graph, order, facts, numbers, of_variable, at_entry)
-        self._pass_on(graph, order, facts, reaching, definitions, of_variable, numbers, incoming, made)
+        facts = [known[node] for node in graph.nodes]
+        line = graph.line()
+        arriving = incoming.get(graph.owner, ())
+        if line:
+            reaching = Straight(line, facts, dict.fromkeys(arriving))
+        else:
+            reaching = Branching(graph, facts, arriving, lambda point: self._unbound(graph, point))
         edges: dict[DataEdge, None] = {}
-        for point in order:
-            fact = facts[point]
-            for use in fact.uses if fact is not None else ():
-                bits = reaching[point] & of_variable.get(use.variable, 0)
-                for definition in _chosen(bits, definitions):
-                    if not (use.literal and definition.literal and use.literal != definition.literal):
-                        edges[definition.node, graph.nodes[point], use.spelled] = None
+        for point in reaching.order:
+            for variable, spelled, literal in facts[point].uses:
+                for definition in reaching.at(point, variable):
+                    if not (literal and definition.literal and literal != definition.literal):
+                        edges[definition.node, graph.nodes[point], spelled] = None
+            if makes_bodies:
+                self._pass_on(graph, point, reaching, incoming)
+            if facts[point] is not NO_FACTS:
+                reaching.leave(point)
         return sorted(edges)
 
-    def _reaching(
-        self,
-        graph: FlowGraph,
-        order: list[int],
-        facts: list[PointFacts | None],
-        numbers: dict[Definition, int],
-        of_variable: dict[int, int],
-        at_entry: int,
-    ) -> list[int]:
-        """The bits that reach each point."""
-        generated = [0] * len(graph.nodes)
-        thrown = [0] * len(graph.nodes)
-        kept = [-1] * len(graph.nodes)
-        unbound: dict[int, tuple[int, int]] = {}
-
-        def effect(fact: PointFacts) -> tuple[int, int]:
-            made, left = 0, -1
-            for definition in fact.definitions:
-                made |= 1 << numbers[definition]
-            for variable in fact.ended:
-                left &= ~of_variable.get(variable, 0)
-            return made, left
-
-        for point in order:
-            fact = facts[point]
-            if fact is not None:
-                generated[point], kept[point] = effect(fact)
-                for definition in fact.early:
-                    thrown[point] |= 1 << numbers[definition]
-                if point in graph.bound and fact.definitions:
-                    bound = graph.bound[point]
-                    rest = tuple(part for part in graph.parts[point] if part not in bound)
-                    unbound[point] = effect(self.facts(graph.nodes[point], rest))
-        reaching = [0] * len(graph.nodes)
-        reaching[ENTRY] = at_entry
-        waiting = set(order)
-        direction = order
-        while waiting:
-            for point in direction:
-                if point not in waiting:
-                    continue
-                waiting.discard(point)
-                before = reaching[point]
-                after = generated[point] | (before & kept[point])
-                failed = before | thrown[point]
-                missed = after
-                if point in unbound:
-                    missed = unbound[point][0] | (before & unbound[point][1])
-                for target, branch, _, completed in graph.successors[point]:
-                    thrown_here = branch == "exception" and not completed
-                    arriving = failed if thrown_here else missed if branch in ("done", "false") else after
-                    new = reaching[target] | arriving
-                    if new != reaching[target]:
-                        reaching[target] = new
-                        waiting.add(target)
-            # Inner loops hand their definitions out against the order, level by level: every other pass runs
-            # backwards, so that the number of passes does not grow with the nesting depth.
-            direction = direction[::-1]
-        return reaching
+    def _unbound(self, graph: FlowGraph, point: int) -> PointFacts:
+        """The facts of a point on the ways on which it binds nothing."""
+        bound = graph.bound[point]
+        return self.facts(graph.nodes[point], tuple(part for part in graph.parts[point] if part not in bound))
 
     def _pass_on(
         self,
         graph: FlowGraph,
-        order: list[int],
-        facts: list[PointFacts | None],
-        reaching: list[int],
-        definitions: list[Definition],
-        of_variable: dict[int, int],
-        numbers: dict[Definition, int],
+        point: int,
+        reaching: Straight | Branching,
         incoming: dict[int, list[Definition]],
-        made: dict[int, list[int]],
     ) -> None:
-        """Hand the captured definitions to the bodies that are made in this one."""
-        for point in order:
-            entered = self.made_at_entry.get(graph.owner, []) if point == ENTRY else made.get(graph.nodes[point], ())
-            for body in entered:
-                wanted = 0
-                for variable in self.captured[body]:
-                    wanted |= of_variable.get(variable, 0)
-                now = reaching[point] & wanted
-                later = 0
-                if wanted and self.language.late_capture:
-                    for other in self._after(graph, point):
-                        for definition in facts[other].definitions if facts[other] is not None else ():
-                            later |= 1 << numbers[definition]
-                    later &= wanted & ~now
-                now_made, later_made = list(_chosen(now, definitions)), list(_chosen(later, definitions))
-                later_made += [d for d in self.late.get(graph.owner, ()) if d.variable in self.captured[body]]
-                if self.tree.types[body] in self.language.classes:
-                    self.late.setdefault(body, []).extend(later_made)
-                else:
-                    now_made += later_made
-                incoming.setdefault(body, []).extend(now_made)
-
-    def _after(self, graph: FlowGraph, point: int) -> set[int]:
-        """The point and all points that can follow it."""
-        seen = {point}
-        queue = [point]
-        while queue:
-            for edge in graph.successors[queue.pop()]:
-                if edge.target not in seen:
-                    seen.add(edge.target)
-                    queue.append(edge.target)
-        return seen
+        """Hand the captured definitions to the bodies that are made at the point."""
+        for body in self.entered.get(graph.owner, ()) if point == ENTRY else self.made.get(graph.nodes[point], ()):
+            wanted = self.captured[body]
+            now = {definition for variable in wanted for definition in reaching.at(point, variable)}
+            later: set[Definition] = set()
+            if self.language.late_capture:
+                later = {definition for variable in wanted for definition in reaching.later(point, variable)} - now
+            later.update(definition for definition in self.late.get(graph.owner, ()) if definition.variable in wanted)
+            if self.tree.types[body] in self.language.classes:
+                self.late.setdefault(body, []).extend(later)
+            else:
+                now |= later
+            incoming.setdefault(body, []).extend(now)
 
 
-def _chosen(bits: int, definitions: list[Definition]) -> Iterator[Definition]:
-    while bits:
-        low = bits & -bits
-        yield definitions[low.bit_length() - 1]
-        bits ^= low
+def _inverse(table: dict[int, int]) -> dict[int, list[int]]:
+    inverse: dict[int, list[int]] = {}
+    for key, value in table.items():
+        inverse.setdefault(value, []).append(key)
+    return inverse

@@ -8,7 +8,7 @@ from cpg.chains import nest_chains
 from cpg.control_dependence import control_dependence
 from cpg.control_flow import control_flow
 from cpg.data_flow import data_flow
-from cpg.flow_graph import ENTRY, EXIT, FlowGraph
+from cpg.flow_graph import ENTRY, EXIT, FlowGraph, evaluated_texts, handle_exceptions
 from cpg.graph import CodePropertyGraph, Edges, Nodes
 from cpg.languages import get_language
 from cpg.languages.base import Language
@@ -43,7 +43,8 @@ def extract(code: str | bytes, language: str, calls_define: bool = False) -> Cod
     if tables.chains:
         tree = nest_chains(tree, tables.chains)
     flows = control_flow(tree, tables)
-    data_edges = data_flow(tree, tables, Names(tree, tables, calls_define), flows)
+    names = Names(tree, tables, evaluated_texts(flows), handle_exceptions(flows), calls_define)
+    data_edges = data_flow(tree, tables, names, flows)
     nodes = _nodes(tree, tables)
     edges = Edges()
     edges.extend("AST", tree.parents[1:], range(1, len(tree)))

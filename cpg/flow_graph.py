@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 ENTRY, EXIT = 0, 1
+NOWHERE = -1
+"""In place of a node: none."""
 
 
 class Pending(NamedTuple):
@@ -117,6 +119,19 @@ class FlowGraph:
                 result[edge.target].append((source, edge))
         return result
 
+    def line(self) -> list[int]:
+        """The points from ENTRY on if each has one way on, without a loop or handlers; else none."""
+        line = [ENTRY]
+        while len(line) <= len(self.successors):
+            ways_on = self.successors[line[-1]]
+            if not ways_on:
+                return line
+            edge = ways_on[0]
+            if len(ways_on) > 1 or (edge.branch == "exception" and edge.target != EXIT):
+                break
+            line.append(edge.target)
+        return []
+
     def order(self) -> list[int]:
         """The points reachable from ENTRY in reverse post-order."""
         seen = {ENTRY}
@@ -134,6 +149,32 @@ class FlowGraph:
                 stack.pop()
         finished.reverse()
         return finished
+
+
+def evaluated_texts(graphs: list[FlowGraph]) -> dict[int, int]:
+    """Every node whose text a point evaluates -> the node of that point; NOWHERE for points made of other texts.
+
+    The text of a point that evaluates nothing belongs to the point around.
+    """
+    texts: dict[int, int] = {}
+    for graph in graphs:
+        for node, parts in zip(graph.nodes, graph.parts):
+            if parts:
+                texts.setdefault(node, NOWHERE)
+            for part in parts:
+                if texts.get(part) != part:
+                    texts[part] = node
+    return texts
+
+
+def handle_exceptions(graphs: list[FlowGraph]) -> bool:
+    """Whether some exception leads to a point, not only out of its body."""
+    return any(
+        edge.branch == "exception" and edge.target != EXIT
+        for graph in graphs
+        for edges in graph.successors
+        for edge in edges
+    )
 
 
 # ------------------------------------------------------------------------------------- targets of jumps

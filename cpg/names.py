@@ -2,8 +2,8 @@
 
 One walk over the tree in the order in which the program evaluates it (the right side of an assignment before
 its target, the iterable of a loop before its variable) emits a flat list of events: a variable is used,
-defined or deleted, or something may throw. Every node's events are one range of the list, so the events of a
-point are a slice. A nested function's own events lie in a *hole* of the range around it.
+defined or deleted, or something may throw. Each event belongs to the innermost point whose text it is in; those of
+a nested function to the points of its body.
 
 A variable is where its name is declared plus a path: `x`, `x.f`, `x[]`. Scopes nest as in the language:
 
@@ -22,9 +22,13 @@ Cost: linear in the tree, times the nesting depth of scopes that declare somethi
 
 from __future__ import annotations
 
+import functools
+from collections import defaultdict
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cpg.access_paths import RECEIVER, spell
+from cpg.flow_graph import NOWHERE
 from cpg.languages.base import Binding, Class, Comprehension, Function, Jump, Language, Part
 from cpg.parse import SyntaxTree
 from cpg.scopes import Scope, Scopes
@@ -52,6 +56,9 @@ class Event(NamedTuple):
     """A definition by called code, which may or may not happen."""
 
 
+THROWN = Event(THROW, None)
+
+
 class Variable(NamedTuple):
     """`owner`: node of the body it belongs to, -1 for fields of the receiver. `root`: number of the variable
     that its path starts from. `scope`: where it is declared."""
@@ -64,18 +71,32 @@ class Variable(NamedTuple):
 class Names:
     """Events of a whole tree, resolved.
 
-    `events[i]` concerns variable `variables[i]` (-1 for THROW). `start[n]`, `end[n]`: range of node `n`.
-    `holes`: function or class node -> range of what only runs when it is called.
+    `texts`: see `cpg.flow_graph.evaluated_texts`. `events[i]` concerns variable `variables[i]` (-1 for THROW).
+    `own[n]`: the numbers of the events in the text of node `n`, one of those that a point evaluates, in their order;
+    in the place of a point inside it, whose text is not its own, `-1 - point`. `with_throws`: whether there are THROW
+    events.
     """
 
-    def __init__(self, tree: SyntaxTree, language: Language, calls_define: bool = False) -> None:
+    def __init__(
+        self,
+        tree: SyntaxTree,
+        language: Language,
+        texts: dict[int, int],
+        with_throws: bool = True,
+        calls_define: bool = False,
+    ) -> None:
         self.tree = tree
         self.language = language
         self.calls = language.calls if calls_define else {}
         self.events: list[Event] = []
-        self.start = [0] * len(tree)
-        self.end = [0] * len(tree)
-        self.holes: dict[int, tuple[int, int]] = {}
+        self.own: defaultdict[int, list[int]] = defaultdict(list)
+        self._texts = texts
+        self._around: list[int] = [NOWHERE]
+        """The evaluated texts, and holes in them, around the node in hand."""
+        self._assigned = 0
+        """Number of the events that are already in `own`."""
+        self._emitting = _emitting(language, with_throws, calls_define)
+        self._with_throws = with_throws
         self.table: list[Variable] = []
         self._numbers: dict[tuple[Scope, str, tuple[str, ...]], int] = {}
         self._stack: list[tuple] = []
@@ -93,65 +114,75 @@ class Names:
 
     # ------------------------------------------------------------------------------------------ the walk
     def _walk(self) -> None:
-        actions = self._actions()
-        default = self._children
+        """Visit nodes and run what is to be done after them, from a stack of (None or what, node, mode, scope)."""
+        actions, emitting = _actions(self.language), self._emitting
         types, children = self.tree.types, self.tree.children
-        stack = self._stack
+        visited, scope_of, texts, stack = self._visited, self._scope_of, self._texts, self._stack
+        emit, leave = self._emit, self._leave
         stack.append((None, 0, READ, self._module))
-        start, end, events = self.start, self.end, self.events
-        visited, scope_of = self._visited, self._scope_of
         while stack:
-            action, node, mode, scope = stack.pop()
-            if action is not None:
-                action(node, mode, scope)
+            what, node, mode, scope = stack.pop()
+            if what is not None:
+                what(node, mode, scope)
                 continue
             if node in visited:
                 continue
-            start[node] = end[node] = len(events)
             if node in scope_of:
                 scope = scope_of[node]
-            if children[node]:
-                stack.append((self._close, node, mode, scope))
-            actions.get(types[node], default)(node, mode, scope)
-
-    def _actions(self) -> dict[str, object]:
-        language = self.language
-        actions: dict[str, object] = {}
-        actions.update(dict.fromkeys(language.throwing, self._children))
-        actions.update(dict.fromkeys(language.targets, self._target))
-        actions.update(dict.fromkeys(language.keyed, self._keyed))
-        if any(function.results is not None for function in language.functions.values()):
-            returns = [k for k, rule in language.statements.items() if isinstance(rule, Jump) and rule.kind == "return"]
-            actions.update(dict.fromkeys(returns, self._return))
-        actions.update(dict.fromkeys(language.hoisting, self._hoisting))
-        actions.update(dict.fromkeys(language.dotted, self._dotted))
-        actions.update(dict.fromkeys(language.scopes, self._block))
-        actions.update(dict.fromkeys(language.bindings, self._binding))
-        actions.update(dict.fromkeys(language.paths, self._path))
-        actions.update(dict.fromkeys(language.functions, self._function))
-        actions.update(dict.fromkeys(language.classes, self._class))
-        actions.update(dict.fromkeys(language.comprehensions, self._comprehension))
-        actions.update(dict.fromkeys(language.redirects, self._redirect))
-        actions.update(dict.fromkeys(language.identifiers, self._identifier))
-        actions.update(dict.fromkeys(language.receivers, self._receiver))
-        actions.update(dict.fromkeys(language.ignored, self._nothing))
-        return actions
+            kind, inner = types[node], children[node]
+            if node in texts:
+                self._enter(node)
+                stack.append((leave, node, mode, scope))
+            if inner and kind in emitting:
+                stack.append((emit, node, mode, scope))
+            if kind in actions:
+                actions[kind](self, node, mode, scope)
+            else:
+                for child in reversed(inner):
+                    if children[child] or types[child] in actions or child in texts:
+                        stack.append((None, child, READ, scope))
 
     def _push(self, nodes: list[int], mode: int, scope: Scope) -> None:
-        self._stack.extend([(None, node, mode, scope) for node in reversed(nodes)])
+        """Visit the nodes next, in their order."""
+        if len(nodes) == 1:
+            self._stack.append((None, nodes[0], mode, scope))
+        elif nodes:
+            self._stack.extend([(None, node, mode, scope) for node in reversed(nodes)])
 
-    def _close(self, node: int, mode: int, scope: Scope) -> None:
-        language = self.language
+    def _emit(self, node: int, mode: int, scope: Scope) -> None:
+        """What a node does after its children."""
         kind = self.tree.types[node]
-        if kind in language.paths:
+        if kind in self.language.paths:
             self._emit_path(node, mode, scope)
         if kind in self.calls:
             self._call(node, scope)
-        if kind in language.throwing:
-            operators = language.throwing[kind]
+        if kind in self.language.throwing and self._with_throws:
+            operators = self.language.throwing[kind]
             if operators is None or not operators.isdisjoint(self.tree.tokens.get(node, ())):
-                self.events.append(Event(THROW, None))
-        self.end[node] = len(self.events)
+                self.events.append(THROWN)
+
+    def _assign(self) -> None:
+        """Give the events since the last call to the text that they are in."""
+        around, count = self._around[-1], len(self.events)
+        if around != NOWHERE and self._assigned < count:
+            self.own[around].extend(range(self._assigned, count))
+        self._assigned = count
+
+    def _enter(self, node: int) -> None:
+        """Begin the text of a point, or a part of it."""
+        self._assign()
+        around, point = self._around[-1], self._texts[node]
+        inside = node if point != NOWHERE else NOWHERE
+        if around != NOWHERE:
+            if self._texts[around] == node:  # the text around this point is its own
+                inside = around
+            elif point in (node, NOWHERE):
+                self.own[around].append(-1 - node)
+        self._around.append(inside)
+
+    def _leave(self, node: int, mode: int, scope: Scope) -> None:
+        self._assign()
+        self._around.pop()
 
     def _nothing(self, node: int, mode: int, scope: Scope) -> None:
         """A subtree that names no variable."""
@@ -178,10 +209,10 @@ class Names:
 
     def _without_ignored(self, node: int, children: list[int]) -> list[int]:
         tree, kind = self.tree, self.tree.types[node]
-        ignored, intrinsic = self.language.ignored_parts.get(kind), self.language.intrinsic.get(kind)
-        if ignored:
-            drop = {child for part in ignored for child in tree.parts(node, part)}
-            children = [child for child in children if child not in drop]
+        ignored, intrinsic = self.language.ignored_parts.get(kind, ()), self.language.intrinsic.get(kind)
+        for part in ignored:
+            dropped = tree.parts(node, part)
+            children = [child for child in children if child not in dropped]
         if intrinsic is not None:
             tags = [child for child in tree.parts(node, intrinsic) if not tree.children[child]]
             children = [child for child in children if child not in tags or not tree.code(child)[:1].islower()]
@@ -259,8 +290,12 @@ class Names:
 
     def _name(self, node: int, mode: int, scope: Scope) -> None:
         """A target whose text is the name, whatever its type."""
-        self.start[node] = len(self.events)
+        point = node in self._texts
+        if point:
+            self._enter(node)
         self._identifier(node, mode, scope)
+        if point:
+            self._leave(node, mode, scope)
 
     def _field(self, node: int, mode: int, scope: Scope) -> None:
         """The definition of the receiver's field of that name."""
@@ -274,9 +309,7 @@ class Names:
     def _function(self, node: int, mode: int, scope: Scope) -> None:
         rule: Function = self.language.functions[self.tree.types[node]]
         parameters = self.tree.parts(node, rule.parameters)
-        inner = self._scopes.add("function", scope, node, node)
-        if rule.receives:
-            inner.receiver = inner
+        inner = self._scopes.add("function", scope, node, node, receives=rule.receives)
         stack = self._stack
         stack.append((self._close_hole, node, mode, inner))
         self._push(self.tree.parts(node, rule.body), READ, inner)
@@ -326,10 +359,11 @@ class Names:
         self._push(parts, READ, scope)
 
     def _open_hole(self, node: int, mode: int, scope: Scope) -> None:
-        self.holes[node] = (len(self.events), len(self.events))
+        """Begin what only runs when it is called."""
+        self._assign()
+        self._around.append(NOWHERE)
 
-    def _close_hole(self, node: int, mode: int, scope: Scope) -> None:
-        self.holes[node] = (self.holes[node][0], len(self.events))
+    _close_hole = _leave
 
     def _comprehension(self, node: int, mode: int, scope: Scope) -> None:
         rule = self.language.expressions[self.tree.types[node]]
@@ -355,7 +389,6 @@ class Names:
             binding = self.language.bindings.get(tree.types[result])
             for name in map(tree.code, tree.parts(result, binding.target) if binding else ()):
                 self.events.append(Event(kind, inner, name, (), name))
-        self.end[node] = len(self.events)
 
     def _redirect(self, node: int, mode: int, scope: Scope) -> None:
         scope = self._around_blocks(scope)
@@ -374,7 +407,6 @@ class Names:
             self._declare(name, mode, scope)
             if mode not in (RESERVE, HOIST_RESERVE):
                 self.events.append(Event(DEFINE, scope, name, (), name))
-        self.end[node] = len(self.events)
 
     def _declare(self, name: str, mode: int, scope: Scope) -> None:
         position = len(self.events)
@@ -398,10 +430,6 @@ class Names:
 
     def _receiver(self, node: int, mode: int, scope: Scope) -> None:
         self.events.append(Event(USE, scope, RECEIVER, (), RECEIVER))
-        self.end[node] = len(self.events)
-
-    def _path(self, node: int, mode: int, scope: Scope) -> None:
-        self._children(node, mode, scope)
 
     def _write(self, node: int, mode: int, scope: Scope) -> None:
         """The write of a read-and-write, after its value; what the target itself reads was read before."""
@@ -411,9 +439,7 @@ class Names:
             node = self.tree.children[node][0]
             kind = self.tree.types[node]
         if kind in self.language.identifiers:
-            end = self.end[node]
             self._identifier(node, mode, scope)
-            self.end[node] = end  # the node itself only reads: in `a ||= b` it is a condition
         elif kind in self.language.paths:
             self._emit_path(node, mode, scope)
 
@@ -468,3 +494,44 @@ class Names:
             owner = -1 if root == RECEIVER and self.language.implicit_receiver else scope.owner
             self.table.append(Variable(owner, origin, scope))
         return number
+
+
+@functools.lru_cache(maxsize=None)
+def _actions(language: Language) -> dict[str, Callable[[Names, int, int, Scope], None]]:
+    """Node type -> what visiting such a node does. Without an entry its children are read."""
+    returns: list[str] = []
+    if any(function.results is not None for function in language.functions.values()):
+        returns = [k for k, rule in language.statements.items() if isinstance(rule, Jump) and rule.kind == "return"]
+    return {
+        kind: action
+        for kinds, action in (
+            (language.ignored_parts, Names._children),
+            (language.intrinsic, Names._children),
+            (language.targets, Names._target),
+            (language.keyed, Names._keyed),
+            (returns, Names._return),
+            (language.hoisting, Names._hoisting),
+            (language.dotted, Names._dotted),
+            (language.scopes, Names._block),
+            (language.bindings, Names._binding),
+            (language.paths, Names._children),
+            (language.functions, Names._function),
+            (language.classes, Names._class),
+            (language.comprehensions, Names._comprehension),
+            (language.redirects, Names._redirect),
+            (language.identifiers, Names._identifier),
+            (language.receivers, Names._receiver),
+            (language.ignored, Names._nothing),
+        )
+        for kind in kinds
+    }
+
+
+@functools.lru_cache(maxsize=None)
+def _emitting(language: Language, with_throws: bool, calls_define: bool) -> frozenset[str]:
+    """Types of the nodes that do something after their children."""
+    return frozenset({
+        *language.paths,
+        *(language.calls if calls_define else ()),
+        *(language.throwing if with_throws else ()),
+    })

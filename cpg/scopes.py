@@ -12,28 +12,37 @@ import bisect
 class Scope:
     """One scope: `kind` is module, function, class, block or comprehension."""
 
-    __slots__ = ("direct_class", "kind", "leave", "names", "node", "number", "owner", "parent", "receiver", "redirects")
+    __slots__ = (
+        "kind", "leave", "names", "node", "number", "outer_class", "outer_receiver", "owner", "parent", "redirects"
+    )  # fmt: skip
 
-    def __init__(self, kind: str, parent: Scope | None, owner: int, node: int, number: int) -> None:
+    def __init__(
+        self, kind: str, parent: Scope | None, owner: int, node: int, number: int, receives: bool
+    ) -> None:
         self.kind = kind
         self.parent = parent
         self.number = number
         """By `Scopes.close` scopes are numbered in preorder; those inside this one are `number` .. `leave - 1`."""
         self.leave = number + 1
-        self.direct_class: Scope | None = None
-        """The class scope around it with no function between."""
-        if kind == "class":
-            self.direct_class = self
-        elif kind == "block" and parent is not None:
-            self.direct_class = parent.direct_class
-        self.receiver: Scope = self if kind == "class" or parent is None else parent.receiver
-        """The class, or the file, whose fields a name without declaration belongs to."""
+        # None stands for the scope itself, since a reference to itself would keep it from being freed at once.
+        self.outer_class = parent.direct_class if kind == "block" and parent is not None else None
+        self.outer_receiver = None if receives or kind == "class" or parent is None else parent.receiver
         self.owner = owner
         """The node whose body (own ENTRY and EXIT) the scope belongs to."""
         self.node = node
         self.names: dict[str, int] = {}
         """Name -> number of events before its declaration."""
         self.redirects: dict[str, str] = {}
+
+    @property
+    def direct_class(self) -> Scope | None:
+        """The class scope that it is, or that is around it with no function between."""
+        return self if self.kind == "class" else self.outer_class
+
+    @property
+    def receiver(self) -> Scope:
+        """The function, class or file whose fields a name without declaration belongs to."""
+        return self.outer_receiver or self
 
 
 class Scopes:
@@ -44,9 +53,12 @@ class Scopes:
         self.all: list[Scope] = []
         self._declaring: dict[str, tuple[list[int], list[Scope], list[int]]] = {}
 
-    def add(self, kind: str, parent: Scope | None, owner: int, node: int) -> Scope:
-        """A new scope. (What a function's head evaluates is seen after the function, and is not inside it.)"""
-        scope = Scope(kind, parent, owner, node, len(self.all))
+    def add(self, kind: str, parent: Scope | None, owner: int, node: int, receives: bool = False) -> Scope:
+        """A new scope. (What a function's head evaluates is seen after the function, and is not inside it.)
+
+        `receives`: it has a receiver of its own, as classes do.
+        """
+        scope = Scope(kind, parent, owner, node, len(self.all), receives)
         self.all.append(scope)
         return scope
 
