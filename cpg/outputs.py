@@ -12,9 +12,15 @@ from cpg.errors import OutputError
 def write_file(path: Path, text: str) -> None:
     """Replace the file by this text, in UTF-8 with line ends as they are. Folders on the way are made.
 
+    A link stays and what it names is replaced; a device or pipe is written to.
+
     Raises:
         OSError: it cannot be written; a file that was there stays as it was.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_bytes(text.encode())
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:
@@ -32,7 +38,8 @@ def write_folder(path: Path, files: dict[str, str]) -> None:
         OutputError: something else is there: a file, or a folder with other files than CSV, which is left alone.
         OSError: it cannot be written; a folder that was there stays as it was.
     """
-    if path.exists() or path.is_symlink():
+    path = Path(os.path.realpath(path))
+    if path.exists():
         others = [other.name for other in path.iterdir() if other.suffix != ".csv"] if path.is_dir() else [path.name]
         if others:
             raise OutputError(f"{path} holds {sorted(others)[0]!r}, which is no CSV file; name a new or empty folder")

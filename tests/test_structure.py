@@ -4,6 +4,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,3 +111,14 @@ def test_pinned_versions_cover_the_dependencies() -> None:
     names = {name.replace("=", ">").split(">")[0].strip().lower() for name in wanted if name}
     assert len(names) > 15
     assert names - {"setuptools"} <= pinned
+
+
+def test_installed_packages_have_their_other_files() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    patterns = tomllib.loads(text)["tool"]["setuptools"]["package-data"]
+    tracked = subprocess.run(["git", "ls-files", *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    others = [Path(name) for name in tracked if not name.endswith(".py")]
+    assert len(others) > 3
+    for path in others:
+        package, inside = path.parts[0], Path(*path.parts[1:])
+        assert any(inside.match(pattern) for pattern in patterns.get(package, [])), f"{path} is in no wheel"

@@ -9,7 +9,8 @@ from cpg.graph import EDGE_KINDS, CodePropertyGraph
 from cpg.pictures.scene import Box, make_scene
 from cpg.pictures.theme import LIGHT
 
-SHAPES = {"entry": "box", "exit": "box", "condition": "hexagon", "parameter": "box", "statement": "box", "syntax": "plaintext"}
+SHAPES = {"condition": "hexagon", "syntax": "plaintext"}
+"""Of boxes; all others are rectangles."""
 STYLES = {"CDG": "dashed"}
 WEIGHTS = {"AST": 2, "CFG": 8, "DDG": 1, "CDG": 1}
 
@@ -40,7 +41,7 @@ def _node(box: Box, label: str, indent: str) -> str:
     rounded = ",rounded" if box.shape in ("entry", "exit", "parameter") else ""
     ink = LIGHT["end-ink" if box.shape in ("entry", "exit") else "ink"]
     colours = f'fillcolor="{LIGHT[box.shape]}", color="{LIGHT[box.shape + "-line"]}", fontcolor="{ink}"'
-    shape = f'shape={SHAPES[box.shape]}, style="filled{rounded}", class="{label} {box.shape}"'
+    shape = f'shape={SHAPES.get(box.shape, "box")}, style="filled{rounded}", class="{label} {box.shape}"'
     return f"{indent}n{box.node} [label={quoted(caption)}, {shape}, {colours}];"
 
 

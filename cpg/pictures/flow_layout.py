@@ -19,7 +19,7 @@ from cpg.pictures.geometry import (
     label_width,
     moved,
 )
-from cpg.pictures.layers import Chain, Layers, make_layers
+from cpg.pictures.layers import STARTS, Chain, Layers, make_layers, order_rows
 from cpg.pictures.ranks import ranks
 from cpg.pictures.scene import Body, Link, Scene
 
@@ -29,13 +29,17 @@ LABEL_HEIGHT = LABEL_SIZE + 3
 LOOP = 20
 """How far a link from a point to itself reaches out of the box."""
 FRAME_DISTANCE = 28
+MANY_VERTICES = 3000
+"""Bodies with more than that are laid out once instead of from every start."""
+CROSSING = 12.0
+"""Pixels of links going sideways that a crossing is worth."""
 PROPORTION = 1.5
 """Width to height that the packing of several bodies aims at."""
 MOST_IN_A_ROW = 60
 
 
 def flow_layout(scene: Scene) -> Picture:
-    """All bodies of a scene without syntax. Cost: about a millisecond a point."""
+    """All bodies of a scene without syntax. Cost: a few milliseconds a point."""
     owner = {point: i for i, body in enumerate(scene.bodies) for point in body.points}
     inside: list[list[Link]] = [[] for _ in scene.bodies]
     across = []
@@ -72,8 +76,7 @@ def _body(scene: Scene, body: Body, links: list[Link]) -> Picture:
         vertex = vertex_of[link.source]
         reaches.append(extents.right[vertex] - halves[vertex] + LOOP)
         extents.right[vertex] = halves[vertex] + reaches[-1] + label_width(link.label) + 4
-    port = ports(layers, halves, len(points))
-    x = place(layers, extents, port, len(points))
+    x, port = _best_places(layers, extents, len(points))
     tops, bottoms = _heights(layers, x)
     picture = Picture()
     for i, point in enumerate(points):
@@ -93,6 +96,23 @@ def _body(scene: Scene, body: Body, links: list[Link]) -> Picture:
     picture.width = max(x[v] + extents.right[v] for v in range(len(x)))
     picture.height = bottoms[-1]
     return picture
+
+
+def _best_places(layers: Layers, extents: Extents, points: int) -> tuple[list[float], dict[tuple[int, int], float]]:
+    """The x of each vertex and the ports, from the start of the search that ends best; `layers` is left in that order."""
+    best = None
+    for start in range(STARTS if len(layers.layer_of) <= MANY_VERTICES else 1):
+        crossings = order_rows(layers, start)
+        port = ports(layers, extents.left, points)
+        x = place(layers, extents, port, points)
+        cost = CROSSING * crossings + max(x) + sum(
+            abs(x[upper] - x[lower]) for upper, pairs in enumerate(layers.below) for lower, _ in pairs
+        )
+        if best is None or cost < best[0]:
+            best = (cost, x, port, layers.rows)
+    assert best is not None
+    _, x, port, layers.rows = best
+    return x, port
 
 
 def _heights(layers: Layers, x: list[float]) -> tuple[list[float], list[float]]:

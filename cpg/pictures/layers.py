@@ -72,7 +72,7 @@ class Layers:
 
 
 def make_layers(points: tuple[int, ...], rows: dict[int, int], links: list[Link]) -> Layers:
-    """The vertices and chains of a body, in a good order.
+    """The vertices and chains of a body; `order_rows` gives the rows their order.
 
     Args:
         points: of the body, in the order of the text.
@@ -106,8 +106,6 @@ def make_layers(points: tuple[int, ...], rows: dict[int, int], links: list[Link]
             _add_trunk(layers, vertex_of, group, key[0] == "from", load)
         else:
             layers.free += group
-    _first_order(layers)
-    _sweep(layers)
     return layers
 
 
@@ -153,8 +151,23 @@ def _label_vertex(layers: Layers, shared: list[int], label: str, load: dict[int,
 
 
 # --------------------------------------------------------------------------------------------------- order
-def _first_order(layers: Layers) -> None:
+def order_rows(layers: Layers, start: int = 0) -> int:
+    """Put the rows in a good order; what the crossings that are left cost.
+
+    Args:
+        layers: their rows are replaced.
+        start: 0 to 3, where the search begins; each may end in another order.
+    """
+    _first_order(layers, mirrored=start % 2 == 1)
+    return _sweep(layers, upwards_first=start >= 2)
+
+
+STARTS = 4
+
+
+def _first_order(layers: Layers, mirrored: bool) -> None:
     """Depth first from the top, so that what belongs together starts out together."""
+    layers.rows = [[] for _ in layers.rows]
     seen = [False] * len(layers.layer_of)
     for start in sorted(range(len(seen)), key=lambda vertex: (layers.layer_of[vertex], vertex)):
         stack = [start]
@@ -163,19 +176,21 @@ def _first_order(layers: Layers) -> None:
             if not seen[vertex]:
                 seen[vertex] = True
                 layers.rows[layers.layer_of[vertex]].append(vertex)
-                stack.extend(neighbour for neighbour, _ in reversed(layers.below[vertex]))
+                below = [neighbour for neighbour, _ in layers.below[vertex]]
+                stack.extend(below if mirrored else reversed(below))
 
 
-def _sweep(layers: Layers) -> None:
+def _sweep(layers: Layers, upwards_first: bool) -> int:
     """Barycentre sweeps down and up, then exchanges of neighbours; the order with the cheapest crossings stays."""
     best, best_cost = [list(row) for row in layers.rows], _crossings(layers)
     for sweep in range(SWEEPS):
         if best_cost == 0:
             break
-        down = sweep % 2 == 0
+        down = (sweep % 2 == 0) != upwards_first
         numbers = range(1, len(layers.rows)) if down else range(len(layers.rows) - 2, -1, -1)
         for number in numbers:
-            _sort_row(layers, number, layers.above if down else layers.below, layers.rows[number - 1 if down else number + 1])
+            fixed = layers.rows[number - 1 if down else number + 1]
+            _sort_row(layers.rows[number], layers.above if down else layers.below, fixed)
         cost = _crossings(layers)
         if cost < best_cost:
             best, best_cost = [list(row) for row in layers.rows], cost
@@ -183,10 +198,10 @@ def _sweep(layers: Layers) -> None:
     for _ in range(4):
         if not _exchange(layers):
             break
+    return _crossings(layers)
 
 
-def _sort_row(layers: Layers, number: int, neighbours: list[list[tuple[int, int]]], fixed: list[int]) -> None:
-    row = layers.rows[number]
+def _sort_row(row: list[int], neighbours: list[list[tuple[int, int]]], fixed: list[int]) -> None:
     position = {vertex: i / max(1, len(fixed) - 1) for i, vertex in enumerate(fixed)}
     center = {}
     for i, vertex in enumerate(row):

@@ -14,7 +14,7 @@ MARGIN = 16
 def draw(graph: CodePropertyGraph, kinds: tuple[str, ...] = FLOW_KINDS) -> Picture:
     """The picture of a graph: its points in rows, or with AST among the kinds the whole syntax tree.
 
-    Cost: about a millisecond a point; a tree less.
+    Cost: a few milliseconds a point; a tree less.
     """
     scene = make_scene(graph, kinds)
     return fitted(tree_layout(scene) if "AST" in kinds else flow_layout(scene), MARGIN)

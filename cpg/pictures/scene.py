@@ -20,6 +20,8 @@ SYNTAX_TEXT = 28
 """The same for a node that is no point."""
 HOLDERS = ("FILE", "BLOCK")
 """Labels whose text is that of everything below: shown without it."""
+TITLE_TEXT = 56
+"""The same for the title of a body."""
 LINK_TEXT = 28
 """Columns of a link's label."""
 
@@ -163,7 +165,7 @@ def _bodies(graph: CodePropertyGraph, scene: Scene) -> list[Body]:
         if point == "entry":
             owner = parents.get(node, 0)
             text = header(graph, scene, owner) if owner else "top level"
-            titles[root(node)] = shorten(text, BOX_TEXT)
+            titles[root(node)] = shorten(text, TITLE_TEXT)
     rank = {"entry": 0, "exit": 2}
     bodies = []
     for key, points in members.items():

@@ -71,7 +71,7 @@ def _rules(theme: dict[str, str]) -> str:
         rules.append(f".{kind}{{stroke:{theme[kind]}}}.label.{kind},marker .{kind}{{fill:{theme[kind]}}}")
         rules.append(f".label.{kind}{{stroke:{theme['frame']}}}")
     rules.append(".CDG{stroke-dasharray:5 3}.label{stroke-dasharray:none}.line{fill:none;stroke-width:1.3px}")
-    rules.append(".line.CFG{stroke-width:1.7px}.line.AST{stroke-width:1px}.across{opacity:.45}.line.across{stroke-width:1px}")
+    rules.append(".line.CFG{stroke-width:1.7px}.line.AST,.line.across{stroke-width:1px}.across{opacity:.45}")
     return "".join(rules)
 
 

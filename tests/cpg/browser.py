@@ -48,9 +48,9 @@ class Browser:
         size = f"--window-size={width},{height}"
         theme = ("--force-dark-mode", "--blink-settings=preferredColorScheme=0") if dark else ()
         options = {"binary": shutil.which("chromium"), "args": [*ARGUMENTS, f"--user-data-dir={folder}", size, *theme]}
-        wanted = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         try:
-            self.address += "/" + self._send("POST", "", {"capabilities": wanted})["sessionId"]
+            self.address += "/" + self._send("POST", "", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
         except BaseException:
             self._end()
             raise

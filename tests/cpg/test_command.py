@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -123,7 +124,8 @@ def test_several_files_to_a_folder(tmp_path: Path, name: str) -> None:
     command = [str(tmp_path / "a/X.java"), str(tmp_path / "b/X.java"), "--format", name, "--output", str(out)]
     assert _run(*command).returncode == 0
     extension = FORMATS[name].extension
-    assert sorted(str(path.relative_to(out)) for path in out.glob("*/*")) == [f"a/X.java.{extension}", f"b/X.java.{extension}"]
+    found = sorted(str(path.relative_to(out)) for path in out.glob("*/*"))
+    assert found == [f"a/X.java.{extension}", f"b/X.java.{extension}"]
     assert _run(*command).returncode == 0, "a second run replaces the first one's output"
 
 
@@ -192,6 +194,17 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="no space"):
         write_folder(tmp_path / "folder", {"a.csv": "1"})
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"out.json": "old"}
+
+
+def test_links_and_devices_stay_what_they_are(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to("real.json")
+    assert _run(str(source), "--output", str(tmp_path / "link.json")).returncode == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert CodePropertyGraph.from_json((tmp_path / "real.json").read_text()).code == JAVA
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE)
+    assert _run(str(source), "--output", str(tmp_path / "pipe")).returncode == 0
+    assert CodePropertyGraph.from_json(reader.communicate(timeout=20)[0]).code == JAVA
 
 
 def test_a_missing_file_does_not_lose_the_others(source: Path, tmp_path: Path) -> None:

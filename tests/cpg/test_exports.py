@@ -80,7 +80,8 @@ def test_the_words_are_joerns() -> None:
         "LINE_NUMBER": 1, "LINE_NUMBER_END": 1, "COLUMN_NUMBER": 17, "COLUMN_NUMBER_END": 22,
         "START_BYTE": 17, "END_BYTE": 22,
     }  # fmt: skip
-    flows = {(nodes[s][1]["CODE"], nodes[t][1]["CODE"], p["VARIABLE"]) for s, t, label, p in edges if label == "REACHING_DEF"}
+    uses = [(nodes[s][1], nodes[t][1], p["VARIABLE"]) for s, t, label, p in edges if label == "REACHING_DEF"]
+    flows = {(source["CODE"], target["CODE"], variable) for source, target, variable in uses}
     assert flows == {("int a", "a > 0", "a"), ("int a", "return a;", "a")}
     assert ("a > 0", "true") in {(nodes[s][1]["CODE"], p["BRANCH"]) for s, _, label, p in edges if label == "CDG"}
     digest = hashlib.sha256(graph.code.encode()).hexdigest()

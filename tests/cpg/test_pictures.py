@@ -14,7 +14,7 @@ import cpg
 from cpg import CodePropertyGraph, MissingProgramError, UnknownFormatError, export, extract
 from cpg.pictures.coordinates import Extents, _median, _place_row
 from cpg.pictures.geometry import LABEL_SIZE, Picture, Place, Route, box_width, label_width
-from cpg.pictures.layers import _crossings, make_layers
+from cpg.pictures.layers import make_layers, order_rows
 from cpg.pictures.picture import draw
 from cpg.pictures.ranks import ranks
 from cpg.pictures.scene import FLOW_KINDS, Link, columns, make_scene, shorten
@@ -202,7 +202,7 @@ def test_sweeps_remove_the_crossings_of_a_tangle() -> None:
     # Two rows of five; the links turn the order round, so uncrossed they need one row reversed.
     links = [Link(i, 14 - i, "CFG", "") for i in range(5)]
     layers = make_layers(tuple(range(15)), {i: 0 if i < 5 else 1 for i in range(15)}, links)
-    assert _crossings(layers) == 0
+    assert order_rows(layers) == 0
 
 
 @pytest.mark.parametrize(
@@ -260,18 +260,23 @@ def test_svg_is_xml_with_all_boxes_and_links(graph: CodePropertyGraph, kinds: tu
 
 def test_svg_is_the_same_in_another_process() -> None:
     text = PROGRAMS["python"]
-    command = "import sys; from cpg import extract, export; sys.stdout.buffer.write(export(extract(sys.stdin.read(), 'python'), 'svg', layout='own').encode())"
+    command = (
+        "import sys; from cpg import extract, export\n"
+        "sys.stdout.buffer.write(export(extract(sys.stdin.read(), 'python'), 'svg', layout='own').encode())"
+    )
     expected = export(extract(text, "python"), "svg", layout="own").encode()
     for seed in ("1", "2"):
         environment = {"PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}
-        done = subprocess.run([sys.executable, "-c", command], input=text.encode(), cwd=ROOT, env=environment, capture_output=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", command], input=text.encode(), cwd=ROOT, env=environment, capture_output=True, check=True
+        )
         assert done.stdout == expected
 
 
 def test_the_picture_in_the_documentation_is_what_its_command_makes() -> None:
-    """python -m cpg docs/pictures/cpg.py --format svg --layout own --output docs/pictures/cpg.svg"""
-    source = ROOT / "docs/pictures/cpg.py"
-    made = export(extract(source.read_text(encoding="utf-8"), "python"), "svg", layout="own", title=source.name)
+    """python -m cpg docs/pictures/cpg.java --format svg --layout own --output docs/pictures/cpg.svg"""
+    source = ROOT / "docs/pictures/cpg.java"
+    made = export(extract(source.read_text(encoding="utf-8"), "java"), "svg", layout="own", title=source.name)
     assert made == source.with_suffix(".svg").read_text(encoding="utf-8")
 
 
@@ -295,5 +300,10 @@ def test_svg_is_drawn_by_graphviz_where_it_is(tmp_path: Path, monkeypatch: pytes
     _program(tmp_path, "echo no such font >&2; exit 3")
     with pytest.raises(MissingProgramError, match="status 3: no such font"):
         export(graph, "svg")
+    _program(tmp_path, "exec /bin/sleep 30")
+    monkeypatch.setattr("cpg.exports.svg.DOT_SECONDS", 0.1)
+    assert export(graph, "svg") == own
+    with pytest.raises(MissingProgramError, match="more than 0.1 seconds"):
+        export(graph, "svg", layout="dot")
     with pytest.raises(UnknownFormatError, match="auto, dot, own"):
         export(graph, "svg", layout="circo")

@@ -107,7 +107,10 @@ def test_kinds_that_are_on_at_first() -> None:
 def test_points_and_their_edges_are_drawn(page: Browser) -> None:
     points = {i for i, point in enumerate(GRAPH.nodes.point) if point is not None}
     assert set(page.run("return [...document.querySelectorAll('#graph .box')].map(b => Number(b.dataset.node))")) == points
-    drawn = page.run("return [...document.querySelectorAll('#graph .link')].map(l => [l.dataset.source, l.dataset.target, l.classList[1]])")
+    drawn = page.run(
+        "return [...document.querySelectorAll('#graph .link')]"
+        ".map(l => [l.dataset.source, l.dataset.target, l.classList[1]])"
+    )
     expected = {(str(s), str(t), kind) for s, t, kind, _, _ in GRAPH.edges if kind != "AST"}
     assert {tuple(link) for link in drawn} == expected
 
@@ -262,7 +265,7 @@ def test_texts_fit_into_their_boxes(page: Browser) -> None:
 
 @needs_browser
 def test_five_hundred_nodes(browser: Browser, tmp_path: Path) -> None:
-    method = "int f{0}(int a, int b) {{ for (int i = a; i < b; i++) {{ if (i == {0}) a += b; else b = g(a, i); }} return a; }}"
+    method = "int f{0}(int a, int b) {{ for (int i = a; i < b; i++) {{ if (i == 1) a += b; else b = g(a, i); }} return a; }}"
     graph = extract("class K {\n" + "\n".join(map(method.format, range(12))) + "\n}", "java")
     assert 500 <= len(graph.nodes) < 700
     path = tmp_path / "large.html"
