@@ -224,9 +224,8 @@ def renewed(text: str, raised: str | None = None) -> str:
     lines = []
     for language in sorted(cpg.LANGUAGES):
         known, present = entries.get(language, [(0, "")]), fingerprint(language)
-        number = max(number for number, _ in known)
-        if len(known) > 1 or known[0][1] != present or language == raised:
-            number += 1
+        changed = language == raised or all(other != present for _, other in known)
+        number = max(number for number, _ in known) + changed
         lines.append(f'    "{language}": ({number}, "{present}"),\n')
     return before + START + "".join(lines) + END + after
 

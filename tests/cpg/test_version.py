@@ -46,8 +46,13 @@ def test_a_table_with_both_sides_of_a_merge_is_taken() -> None:
     text = fingerprints.TABLE.read_text(encoding="utf-8")
     number, known = EXTRACTOR_VERSIONS["java"]
     line = f'    "java": ({number}, "{known}"),\n'
-    sides = f'<<<<<<< HEAD\n{line}=======\n    "java": ({number + 3}, "abc"),\n>>>>>>> other\n'
-    assert fingerprints.recorded(fingerprints.renewed(text.replace(line, sides)))["java"] == [(number + 4, known)]
+    sides = '<<<<<<< HEAD\n    "java": ({}, "{}"),\n=======\n    "java": ({}, "{}"),\n>>>>>>> other\n'
+    for ours, theirs, expected in (
+        ((number, known), (number + 3, "abc"), number + 3),  # merged graphs are those of one side
+        ((number + 1, "def"), (number + 3, "abc"), number + 4),  # or of neither
+    ):
+        merged = text.replace(line, sides.format(*ours, *theirs))
+        assert fingerprints.recorded(fingerprints.renewed(merged))["java"] == [(expected, known)]
 
 
 def test_versions_name_the_grammar_packages() -> None:
