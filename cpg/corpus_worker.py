@@ -16,7 +16,9 @@ from multiprocessing.connection import Connection
 
 from cpg.corpus_sources import Failure
 from cpg.errors import GraphFormatError
+from cpg.extraction import extract
 from cpg.graph import CodePropertyGraph
+from cpg.languages import LANGUAGES
 from cpg.packed import pack, unpack
 
 Extract = Callable[[bytes, str], CodePropertyGraph]
@@ -98,6 +100,7 @@ def main(descriptor: int) -> None:
     with Connection(descriptor) as connection:
         try:
             work = connection.recv()
+            extract(b"", next(iter(LANGUAGES)))  # loads the grammars, which is no item's time
             connection.send("ready")
             while True:
                 for task in connection.recv():
