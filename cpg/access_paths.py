@@ -35,13 +35,17 @@ def spell(tree: SyntaxTree, language: Language, node: int) -> tuple[str, tuple[s
         if base < 0 or len(suffix) == PATH_LIMIT or (rule.only and rule.only.isdisjoint(tree.tokens.get(node, ()))):
             return None
         if member >= 0:
-            suffix.append("." + tree.code(member))
-            shown.append(suffix[-1])
+            name = tree.code(member)
+            suffix.append("." + name)
+            shown.append(min(rule.arrows.intersection(tree.tokens.get(node, ())), default=".") + name)
         elif rule.index is None:
-            suffix.append("*")
+            if not suffix or not suffix[-1].startswith("."):  # (*p).f is p->f
+                suffix.append("*")
             shown.append("*")
         else:
             index = tree.part(node, rule.index)
+            while index >= 0 and tree.types[index] in language.parentheses and len(tree.children[index]) == 1:
+                index = tree.children[index][0]
             text = tree.code(index) if index >= 0 and not tree.children[index] else ""
             if not suffix and text and tree.types[index] in language.literals:
                 literal = text

@@ -30,21 +30,44 @@ def control_dependence(graph: FlowGraph) -> list[ControlEdge]:
     immediate = post_dominators(successors)
     found: dict[ControlEdge, None] = {}
     copies = _copies(graph)
+    depends: dict[tuple[int, int, str | None], None] = {}
     for condition, kind in enumerate(graph.kinds):
-        if kind != "condition":
+        if kind not in ("condition", "fork"):
             continue
         stop = immediate[condition]
         for target, branch, implicit, _ in graph.successors[condition]:
             if implicit:
                 continue
             while target != stop and target not in (EXIT, -1):
-                if graph.nodes[target] not in copies:
-                    found[graph.nodes[condition], graph.nodes[target], branch] = None
+                depends[condition, target, branch] = None
                 target = immediate[target]
+    for condition, point, branch in _without_forks(graph, depends):
+        if graph.nodes[point] not in copies:
+            found[graph.nodes[condition], graph.nodes[point], branch] = None
     for node, points in copies.items():
         for edge in _dependences_of_copies(graph, node, points, successors):
             found[edge] = None
     return sorted(found)
+
+
+def _without_forks(graph: FlowGraph, depends: dict) -> list[ControlEdge]:
+    """What depends on a fork, which is no condition, depends on what the fork depends on."""
+    if not graph.forks:
+        return list(depends)
+    on: dict[int, list[tuple[int, str | None]]] = {}
+    for condition, point, branch in depends:
+        on.setdefault(point, []).append((condition, branch))
+    found: dict[ControlEdge, None] = {}
+    for point, reasons in on.items():
+        waiting, seen = list(reasons), set()
+        while waiting:
+            condition, branch = waiting.pop()
+            if graph.kinds[condition] == "condition":
+                found[condition, point, branch] = None
+            elif condition not in seen:
+                seen.add(condition)
+                waiting += on.get(condition, ())
+    return [edge for edge in found if graph.kinds[edge[1]] != "fork"]
 
 
 def _copies(graph: FlowGraph) -> dict[int, list[int]]:

@@ -56,6 +56,7 @@ class _Builder(SwitchFlow, TryFlow):
         if node and body < 0:
             return None
         self.start(node)
+        self.statement_list: bool | None = None
         frontier: Frontier = [Pending(ENTRY)]
         if function is not None:
             for parameter in self._parameters(node, function):
@@ -66,10 +67,13 @@ class _Builder(SwitchFlow, TryFlow):
             for group in tree.parts(node, function.prologue):
                 for initializer in tree.children[group]:
                     frontier = _run(self.simple_steps(initializer, frontier))
-        if function is not None and not isinstance(language.statements.get(tree.types[body]), base.Block):
-            steps = self.simple_steps(body, frontier)
-        else:
+        rule = self.statement_rule(body) if function is not None else base.Block()
+        if isinstance(rule, base.Try):
+            steps = self.statement(body, frontier)
+        elif isinstance(rule, base.Block):
             steps = self.block(body if node else 0, frontier)
+        else:
+            steps = self.simple_steps(body, frontier)
         self.graph.connect(_run(steps), EXIT)
         for label in self.unplaced():
             self.graph.connect([Pending(label)], EXIT)
@@ -85,6 +89,8 @@ class _Builder(SwitchFlow, TryFlow):
         for group in tree.parts(node, function.parameters):
             members = [group] if tree.types[group] in wanted else tree.children[group]
             found += [member for member in members if tree.types[member] in wanted]
+        if self.language.no_parameter:
+            found = [parameter for parameter in found if tree.code(parameter) not in self.language.no_parameter]
         for group in tree.parts(node, function.results):
             found += [member for member in tree.children[group] if self._is_named(member)]
         return found
@@ -135,7 +141,7 @@ class _Builder(SwitchFlow, TryFlow):
         """The called function's text, where the statement is only a call and the function does not return."""
         tree, language = self.tree, self.language
         rule = language.statements.get(tree.types[node])
-        if len(tree.children[node]) == 1 and (rule is None or isinstance(rule, base.Around)):
+        if len(tree.children[node]) == 1 and (rule is None or isinstance(rule, (base.Around, base.Simple))):
             node = tree.children[node][0]
         if tree.types[node] not in language.calls or not tree.children[node]:
             return ""
@@ -175,11 +181,49 @@ class _Builder(SwitchFlow, TryFlow):
             frontier = yield self.simple_steps(before, frontier)
         return (yield self.statement(inner, frontier))
 
-    def local_declaration(self, node: int, frontier: Frontier) -> Steps | Frontier:
-        """A point in a function; a member of a class or file is not executed."""
-        if self.tree.types[self.graph.owner] in self.language.functions:
+    def simple(self, node: int, frontier: Frontier) -> Steps | Frontier:
+        """One point, or none where the node is empty."""
+        if self.tree.children[node] or not self.rule(node).or_empty:
             return self.simple_steps(node, frontier)
         return frontier
+
+    def local_declaration(self, node: int, frontier: Frontier) -> Steps | Frontier:
+        """A point in a function; a member of a class or file is not executed, or only if it has a value."""
+        rule, tree = self.rule(node), self.tree
+        executed = tree.types[self.graph.owner] in self.language.functions
+        if not executed and rule.only is not None:
+            prototype = bool(tree.parts(node, rule.only)) and not self._is_statement_list()
+            executed = not prototype and (rule.value is None or bool(tree.parts(node, rule.value)))
+        return self.simple_steps(node, frontier) if executed else frontier
+
+    def _is_statement_list(self) -> bool:
+        """Whether the body holds what only a function can: the top level of a snippet is then the inside of one."""
+        if self.statement_list is None:
+            tree, statements = self.tree, self.language.statements
+            declaring = (type(None), base.Skip, base.LocalDeclaration, base.Alternatives, base.Block)
+            self.statement_list = any(
+                tree.children[child] and not isinstance(statements.get(tree.types[child]), declaring)
+                for child in tree.children[self.graph.owner]
+            )
+        return self.statement_list
+
+    def alternatives(self, node: int, frontier: Frontier) -> Steps:
+        """Both ways, or the one that is always taken."""
+        rule, tree = self.rule(node), self.tree
+        headers, others = tree.parts(node, rule.header), tree.parts(node, rule.alternative)
+        texts = {tree.code(header) for header in headers}
+        if not rule.never.isdisjoint(texts):
+            taken, missed = [], frontier
+        elif not rule.always.isdisjoint(texts):
+            taken, missed = frontier, []
+        else:
+            taken = missed = [Pending(self.fork(frontier))]
+        for child in tree.children[node]:
+            if child not in headers and child not in others:
+                taken = yield self.statement(child, taken)
+        for other in others:
+            missed = yield self.statement(other, missed)
+        return taken + missed
 
     def later(self, node: int, frontier: Frontier) -> Steps:
         """The point that makes a call ready; where that runs on the way out is settled when the body is complete."""
@@ -252,6 +296,8 @@ class _Builder(SwitchFlow, TryFlow):
         """The node itself is the point that takes the next element."""
         rule, tree = self.rule(node), self.tree
         labels = self.take_labels()
+        for initial in tree.parts(node, rule.initial):
+            frontier = yield self.statement(initial, frontier)
         iterable, element = tree.part(node, rule.iterable), tree.part(node, rule.target)
         if iterable >= 0 and self.has_splits(iterable):
             frontier = yield self.evaluate(iterable, frontier)
@@ -354,12 +400,14 @@ _RULES = {
     base.Loop: _Builder.loop,
     base.ForEach: _Builder.for_each,
     base.Switch: _Builder.switch,
+    base.Case: _Builder.case,
+    base.Alternatives: _Builder.alternatives,
     base.Match: _Builder.match,
     base.Try: _Builder.try_,
     base.Guarded: _Builder.guarded,
     base.Labelled: _Builder.labelled,
     base.Jump: _Builder.jump,
-    base.Simple: _Builder.simple_steps,
+    base.Simple: _Builder.simple,
     base.LocalDeclaration: _Builder.local_declaration,
     base.Hoisted: _Builder.simple_steps,
     base.Around: _Builder.around,

@@ -12,9 +12,10 @@ that replaces it. Variables and the order of reads and writes come from `cpg.nam
 * A point whose text holds conditions with points of their own (`x = a or b`) uses what they use, since its
   value depends on it; variables that are declared inside it, as in a comprehension, stay inside.
 * A nested body receives the definitions of the variables it captures as definitions at its ENTRY and gives
-  none back. They are those that reach the point where the function is made and, for `late_capture`
-  languages, those made on some path after it; a class body runs at once and gets the former only. There, a
-  function that is no statement is as good as made at the ENTRY around it.
+  none back. They are those that reach the point where the function is made and, for what it sees when it is
+  called (`late_capture` languages, or by its capture list), those made on some path after it; a class body runs
+  at once and gets the former only. In those languages a function that is no statement is as good as made at the
+  ENTRY around it.
 
 Cost: linear in the points of a body, or the few passes that `cpg.reaching` says.
 """
@@ -56,6 +57,8 @@ class _DataFlow:
         self.made_at = self._made_at()
         self.made_at_entry = self._made_at_entry()
         self.made, self.entered = _inverse(self.made_at), _inverse(self.made_at_entry)
+        self.seen_late: dict[int, set[int]] = {}
+        """Body -> those variables of `captured` that it sees when it is called."""
         self.captured = self._captures() if self.made or self.entered else {}
         self.paths_of: dict[int, list[int]] = {}
         for number, variable in enumerate(names.table):
@@ -167,10 +170,19 @@ class _DataFlow:
                 if owner < 0 and (function is None or function.member):
                     break
                 captured[body].add(variable)
+                if self._is_late(body, variable, event.root):
+                    self.seen_late.setdefault(body, set()).add(variable)
                 if body not in around:
                     break
                 body = around[body]
         return captured
+
+    def _is_late(self, body: int, variable: int, name: str) -> bool:
+        """Whether a body sees the variable when it is called; else its value when it is made."""
+        captures = self.names.captures.get(body)
+        if captures is None:
+            return self.language.late_capture
+        return self.names.table[variable].owner < 0 or captures.by_reference(name)
 
     # ----------------------------------------------------------------------------------------- solving
     def solve(self) -> list[list[DataEdge]]:
@@ -222,9 +234,11 @@ class _DataFlow:
         for body in self.entered.get(graph.owner, ()) if point == ENTRY else self.made.get(graph.nodes[point], ()):
             wanted = self.captured[body]
             now = {definition for variable in wanted for definition in reaching.at(point, variable)}
-            later: set[Definition] = set()
-            if self.language.late_capture:
-                later = {definition for variable in wanted for definition in reaching.later(point, variable)} - now
+            for variable in wanted if body in self.names.captures else ():
+                if self.names.table[variable].scope.node == body:  # bound by the capture list itself
+                    now.update(reaching.later(point, variable))
+            late = self.seen_late.get(body, ())
+            later = {definition for variable in late for definition in reaching.later(point, variable)} - now
             later.update(definition for definition in self.late.get(graph.owner, ()) if definition.variable in wanted)
             if self.tree.types[body] in self.language.classes:
                 self.late.setdefault(body, []).extend(later)

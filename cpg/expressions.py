@@ -26,7 +26,7 @@ class ExpressionFlow:
     def __init__(self, tree: SyntaxTree, language: Language) -> None:
         self.tree = tree
         self.language = language
-        self.splits = [n for n, kind in enumerate(tree.types) if kind in language.expressions and self._splits(n)]
+        self.splits = [node for node in self._evaluated(language.expressions) if self._splits(node)]
         """Nodes inside which control flows, in preorder."""
         self.label_nodes = self._label_nodes()
         self.start(0)
@@ -39,8 +39,18 @@ class ExpressionFlow:
     @functools.cached_property
     def throwers(self) -> list[int]:
         """Nodes that can throw, in preorder."""
-        throwing = self.language.throwing
-        return [node for node, kind in enumerate(self.tree.types) if kind in throwing and self._throws(node)]
+        return [node for node in self._evaluated(self.language.throwing) if self._throws(node)]
+
+    def _evaluated(self, kinds: dict[str, object]) -> list[int]:
+        """The nodes of these types, in preorder, but those inside types, annotations and the like."""
+        types, last, ignored = self.tree.types, self.tree.last, self.language.ignored
+        found, behind = [], 0
+        for node in [node for node, kind in enumerate(types) if kind in kinds or kind in ignored]:
+            if node >= behind and types[node] in ignored:
+                behind = last[node]
+            elif node >= behind:
+                found.append(node)
+        return found
 
     def start(self, owner: int) -> None:
         """Begin a body."""
@@ -147,6 +157,12 @@ class ExpressionFlow:
         self.graph.connect(frontier, join)
         return join
 
+    def fork(self, frontier: Frontier) -> int:
+        """A place from which control goes on in several ways."""
+        fork = self.graph.add(-1, "fork", ())
+        self.graph.connect(frontier, fork)
+        return fork
+
     def leave(self, kind: str, label: str | None, frontier: Frontier) -> None:
         """Hand edges that jump to the innermost context that takes them, else to EXIT."""
         if not frontier:
@@ -245,12 +261,12 @@ class ExpressionFlow:
             source = self.point(node, "condition", (node,), true)[0].source
             return [Pending(source, "true")], [*false, Pending(source, "false")]
         if isinstance(rule, base.Ternary):
-            parts = [tree.part(node, p) for p in (rule.condition, rule.consequence, rule.alternative)]
-            if min(parts) >= 0:
-                true, false = yield self.test(parts[0], frontier)
-                true, first = yield self.test(parts[1], true)
-                second, false = yield self.test(parts[2], false)
-                return true + second, first + false
+            condition, first, second = self._ways(node, rule)
+            if min(condition, second) >= 0:
+                true, false = yield self.test(condition, frontier)
+                true, failed = (yield self.test(first, true)) if first >= 0 else (true, [])
+                more, false = yield self.test(second, false)
+                return true + more, failed + false
         if isinstance(rule, base.Negation) and not rule.operators.isdisjoint(tokens):
             operand = tree.part(node, rule.operand)
             if operand >= 0 and self._branches(operand):
@@ -300,19 +316,24 @@ class ExpressionFlow:
         if isinstance(rule, base.Jump):
             return (yield self.jump_of(node, rule.kind, frontier))
         if isinstance(rule, base.Ternary):
-            condition, first, second = (
-                tree.part(node, p) for p in (rule.condition, rule.consequence, rule.alternative)
-            )
-            if min(condition, first, second) < 0:
+            condition, first, second = self._ways(node, rule)
+            if min(condition, second) < 0:
                 return frontier
             true, false = yield self.test(condition, frontier)
-            true = yield self.evaluate(first, true)
+            if first >= 0:
+                true = yield self.evaluate(first, true)
             false = yield self.evaluate(second, false)
             return true + false
         if isinstance(rule, base.ShortCircuit) and not self._decides(node):
             return (yield self._coalesce(node, rule, frontier))
         true, false = yield self.test(node, frontier)
         return true + false
+
+    def _ways(self, node: int, rule: base.Ternary) -> tuple[int, int, int]:
+        """Condition, consequence and alternative of a conditional expression; -1 where one is absent."""
+        parts = (rule.condition, rule.consequence, rule.alternative)
+        condition, first, second = (self.tree.part(node, part) for part in parts)
+        return condition, first, second
 
     def _coalesce(self, node: int, rule: base.ShortCircuit, frontier: Frontier) -> Steps:
         """`a ?? b`, `a ||= b`: the left side decides whether the right one is evaluated."""

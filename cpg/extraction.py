@@ -98,6 +98,11 @@ def _labels(tree: SyntaxTree, language: Language) -> list[str]:
     for node, parent in enumerate(tree.parents):
         if types[parent] in below and node and types[node] not in comments:
             labels[node] = below[types[parent]].get(fields[node], labels[node])
+    if language.labels_without:
+        for node, kind in enumerate(types):
+            part, label = language.labels_without.get(kind, (None, ""))
+            if label and not tree.parts(node, part):
+                labels[node] = label
     for node in tree.broken:
         labels[node] = UNKNOWN_LABEL
     return labels
@@ -111,8 +116,9 @@ def _names(tree: SyntaxTree, language: Language, labels: list[str]) -> list[str]
         names[node] = " ".join(tokens)
     named_by_child = [node for node, kind in enumerate(tree.types) if kind in table]
     for node in reversed(named_by_child):  # children before parents
-        child = tree.part(node, table[tree.types[node]])
-        names[node] = names[child] if child >= 0 else ""
+        part = table[tree.types[node]]
+        child = tree.part(node, part)
+        names[node] = code(node) if part is None else names[child] if child >= 0 else ""
     return names
 
 
@@ -136,8 +142,8 @@ def _add_ends(nodes: Nodes, edges: Edges, flows: list[FlowGraph]) -> None:
 def _add_control_flow(nodes: Nodes, edges: Edges, flows: list[FlowGraph]) -> None:
     for flow in flows:
         found: dict[tuple[int, int, str | None], None] = {}
-        for node, kind, successors in zip(flow.nodes, flow.kinds, flow.successors):
-            if kind != "join":
+        for node, kind, successors in zip(flow.nodes, flow.kinds, flow.between_points()):
+            if node >= 0:
                 nodes.point[node] = kind
                 for target, branch, *_ in successors:
                     found[node, flow.nodes[target], branch] = None

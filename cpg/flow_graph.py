@@ -48,9 +48,10 @@ class FlowGraph:
     owner: int
     """The node whose body this is."""
     nodes: list[int] = field(default_factory=lambda: [-1, -1])
-    """Node of a point; -1 for ENTRY, EXIT and joins."""
+    """Node of a point; -1 for ENTRY, EXIT, joins and forks."""
     kinds: list[str] = field(default_factory=lambda: ["entry", "exit"])
-    """entry, exit, parameter, statement, condition or join."""
+    """entry, exit, parameter, statement, condition, join, or fork: a place from which control goes on in several
+    ways without a condition; forks are no points of the finished graph."""
     parts: list[tuple[int, ...]] = field(default_factory=lambda: [(), ()])
     """The nodes whose text the point evaluates, in order."""
     successors: list[list[Edge]] = field(default_factory=lambda: [[], []])
@@ -61,8 +62,13 @@ class FlowGraph:
     quits: set[int] = field(default_factory=set)
     """Points that end the program: their way to EXIT passes nothing."""
 
+    forks: set[int] = field(default_factory=set)
+    """The points whose kind is fork."""
+
     def add(self, node: int, kind: str, parts: tuple[int, ...]) -> int:
         """A new point."""
+        if kind == "fork":
+            self.forks.add(len(self.nodes))
         self.nodes.append(node)
         self.kinds.append(kind)
         self.parts.append(parts)
@@ -97,6 +103,18 @@ class FlowGraph:
                 else:
                     direct.append(edge)
             self.successors[point] = list(dict.fromkeys(direct))
+
+    def between_points(self) -> list[list[Edge]]:
+        """`successors` with the edges into forks replaced by direct ones."""
+        if not self.forks:
+            return self.successors
+        direct: list[list[Edge]] = []
+        for edges in self.successors:
+            direct.append([])
+            for edge in edges:
+                ends = self._beyond(edge.target, self.forks) if edge.target in self.forks else [edge]
+                direct[-1] += [edge._replace(target=end.target) for end in ends]
+        return direct
 
     def _beyond(self, join: int, joins: set[int]) -> list[Edge]:
         found: list[Edge] = []

@@ -28,6 +28,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cpg.access_paths import RECEIVER, spell
+from cpg.captures import Captures, read_captures
 from cpg.flow_graph import NOWHERE
 from cpg.languages.base import Binding, Class, Comprehension, Function, Jump, Language, Part
 from cpg.parse import SyntaxTree
@@ -74,7 +75,7 @@ class Names:
     `texts`: see `cpg.flow_graph.evaluated_texts`. `events[i]` concerns variable `variables[i]` (-1 for THROW).
     `own[n]`: the numbers of the events in the text of node `n`, one of those that a point evaluates, in their order;
     in the place of a point inside it, whose text is not its own, `-1 - point`. `with_throws`: whether there are THROW
-    events.
+    events. `captures`: function node -> what its capture list says.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Names:
         self._stack: list[tuple] = []
         self._scope_of: dict[int, Scope] = {}
         self._visited: set[int] = set()
+        self.captures: dict[int, Captures] = {}
         self._results: dict[int, tuple[Scope, list[int]]] = {}
         """Function -> its scope and the nodes that hold its named results."""
         self._literal_types: dict[int, int] = {}
@@ -242,6 +244,9 @@ class Names:
         return known is None or known < 0 or tree.types[known] not in rule.indexed
 
     def _block(self, node: int, mode: int, scope: Scope) -> None:
+        if mode in _DECLARING:  # a function's parameters, which belong to its scope; a prototype's are its own
+            self._target(node, mode, scope)
+            return
         inner = scope
         if scope.kind != "function" or self.tree.parents[node] != scope.node:
             inner = self._scopes.add("block", scope, scope.owner, node)
@@ -267,7 +272,7 @@ class Names:
         wanted = _MODES[rule.mode]
         if mode == HOIST or not rule.hoists.isdisjoint(tokens):
             wanted = HOIST_RESERVE if rule.needs_value and not values else HOIST
-        elif mode in _DECLARING:
+        elif mode in _DECLARING and not (mode == RESERVE and values):
             wanted = mode
         elif rule.needs_value and not values:
             wanted = RESERVE
@@ -309,10 +314,15 @@ class Names:
     def _function(self, node: int, mode: int, scope: Scope) -> None:
         rule: Function = self.language.functions[self.tree.types[node]]
         parameters = self.tree.parts(node, rule.parameters)
+        captured = [child for part in self.tree.parts(node, rule.captures) for child in self.tree.children[part]]
+        if rule.captures is not None:
+            self.captures[node] = read_captures(self.tree, self.language, captured)
+            scope = self._scopes.add("block", scope, scope.owner, node)
         inner = self._scopes.add("function", scope, node, node, receives=rule.receives)
         stack = self._stack
         stack.append((self._close_hole, node, mode, inner))
         self._push(self.tree.parts(node, rule.body), READ, inner)
+        self._push(self.tree.parts(node, rule.prologue), READ, inner)
         results = self.tree.parts(node, rule.results)
         self._results[node] = inner, results
         self._push(results, DECLARE, inner)
@@ -320,6 +330,8 @@ class Names:
         self._push(self.tree.parts(node, rule.knows), RESERVE, inner)
         stack.append((self._open_hole, node, mode, inner))
         self._push(self.tree.parts(node, rule.binds), WRITE if self.language.hoisted else EARLY, scope)
+        for child in reversed(captured):
+            self._push([child], DECLARE if self.tree.types[child] in self.language.bindings else READ, scope)
         eager = self._eager(parameters)
         stack.extend((self._mark_visited, value, mode, scope) for value in eager)
         self._push(eager, READ, scope)
@@ -431,6 +443,13 @@ class Names:
     def _receiver(self, node: int, mode: int, scope: Scope) -> None:
         self.events.append(Event(USE, scope, RECEIVER, (), RECEIVER))
 
+    def _path(self, node: int, mode: int, scope: Scope) -> None:
+        rule, tokens = self.language.paths[self.tree.types[node]], self.tree.tokens.get(node, ())
+        if mode in _DECLARING and rule.only and rule.only.isdisjoint(tokens):
+            self._target(node, mode, scope)
+        else:
+            self._children(node, mode, scope)
+
     def _write(self, node: int, mode: int, scope: Scope) -> None:
         """The write of a read-and-write, after its value; what the target itself reads was read before."""
         kind = self.tree.types[node]
@@ -454,9 +473,10 @@ class Names:
         for group in tree.parts(node, rule.arguments):
             passed += tree.children[group]
         for argument in passed:
-            while tree.types[argument] in language.passing and tree.children[argument]:
+            path = spell(tree, language, argument)
+            while path is None and tree.types[argument] in language.passing and tree.children[argument]:
                 argument = tree.children[argument][-1]
-            path = spell(self.tree, language, argument)
+                path = spell(tree, language, argument)
             if path is not None:
                 self.events.append(Event(DEFINE, scope, *path, passed=True))
 
@@ -514,7 +534,7 @@ def _actions(language: Language) -> dict[str, Callable[[Names, int, int, Scope],
             (language.dotted, Names._dotted),
             (language.scopes, Names._block),
             (language.bindings, Names._binding),
-            (language.paths, Names._children),
+            (language.paths, Names._path),
             (language.functions, Names._function),
             (language.classes, Names._class),
             (language.comprehensions, Names._comprehension),

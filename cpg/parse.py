@@ -100,8 +100,8 @@ class SyntaxTree:
 
     def _parts_inside(self, node: int, inside: Inside) -> list[int]:
         found: list[int] = []
-        while node >= 0 and not found:
-            found = self.parts(node, inside.part)
+        while node >= 0 and (inside.furthest or not found):
+            found = self.parts(node, inside.part) or found
             node = self.part(node, inside.along)
         return found
 

@@ -1,10 +1,20 @@
-"""Control flow of switches: as a statement, as an expression, without a selector, and as a choice (Go's select)."""
+"""Control flow of switches: as a statement, as an expression, without a selector, as a choice (Go's select), and
+with labels that stand anywhere in the body (C)."""
 
 from __future__ import annotations
 
 from cpg.expressions import ExpressionFlow, Steps
-from cpg.flow_graph import Frontier, Pending, Target
+from cpg.flow_graph import ENTRY, Frontier, Pending, Target
 from cpg.languages import base
+
+
+class Scattered(Target):
+    """A switch whose labels stand anywhere in its body."""
+
+    def __init__(self, head: int, labels: frozenset[str]) -> None:
+        super().__init__(("break",), labels)
+        self.head = head
+        self.has_default = False
 
 
 class SwitchFlow(ExpressionFlow):
@@ -26,6 +36,8 @@ class SwitchFlow(ExpressionFlow):
             frontier = yield self.statement(initial, frontier)
         groups = self._groups(node, rule)
         frontier, head = yield self._head(node, rule, groups, frontier)
+        if rule.scattered:
+            return (yield self._scattered(tree.part(node, rule.body), Scattered(head, labels_around)))
         cases = [Pending(head, "case")] if head >= 0 else frontier
         default = self.join([Pending(head, "default")] if head >= 0 else [])
         target = Target(("break", "yield", "fallthrough"), labels_around)
@@ -88,6 +100,29 @@ class SwitchFlow(ExpressionFlow):
         if rule.choice:
             return frontier, self.point(node, "condition", (), frontier)[0].source
         return frontier, -1
+
+    def _scattered(self, body: int, switch: Scattered) -> Steps:
+        """The body as a statement that control enters at its labels only."""
+        self.contexts.append(switch)
+        left = yield self.optional(body, [])
+        self.contexts.pop()
+        return left + switch.left + ([] if switch.has_default else [Pending(switch.head, "default")])
+
+    def case(self, node: int, frontier: Frontier) -> Steps:
+        """A label of the innermost scattered switch, and the statements behind it.
+
+        What cannot be parsed right beside the label belongs to it: the rest of a case range.
+        """
+        rule, tree = self.rule(node), self.tree
+        labels = tree.parts(node, rule.label)
+        beside = [child for child in tree.children[node][:2] if labels and tree.types[child] == "ERROR"]
+        switch = next((context for context in reversed(self.contexts) if isinstance(context, Scattered)), None)
+        if switch is None:
+            frontier = [*frontier, Pending(ENTRY)]
+        else:
+            switch.has_default = switch.has_default or not labels
+            frontier = [*frontier, Pending(switch.head, "case" if labels else "default")]
+        return (yield self._group(node, labels + beside, frontier))
 
     def _places(self, groups: list[int], rule: base.Switch) -> dict[int | str | None, int]:
         """Group -> join in front of it, and the same by its labels' texts (None: the default), where gotos name cases."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cpg.expressions import ExpressionFlow, Steps
-from cpg.flow_graph import Finalizer, Frontier, Handlers, Pending
+from cpg.flow_graph import Finalizer, Frontier, Handlers, Pending, Target
 from cpg.languages import base
 
 FINALIZER_DEPTH = 2
@@ -28,7 +28,10 @@ class TryFlow(ExpressionFlow):
         for group in tree.parts(node, rule.resources):
             for resource in tree.children[group]:
                 frontier = yield self.simple_steps(resource, frontier)
-        frontier = yield self.optional(tree.part(node, rule.body), frontier)
+        body = Target(("leave",))
+        self.contexts.append(body)
+        frontier = (yield self.optional(tree.part(node, rule.body), frontier)) + body.left
+        self.contexts.pop()
         if handler_nodes:
             if not handlers.incoming:
                 handlers.incoming = self._all_points_since(first)
@@ -53,7 +56,7 @@ class TryFlow(ExpressionFlow):
     def _all_points_since(self, first: int) -> Frontier:
         graph = self.graph
         points = range(first, len(graph.nodes))
-        return [Pending(point, "exception", True) for point in points if graph.kinds[point] != "join"]
+        return [Pending(point, "exception", True) for point in points if graph.nodes[point] >= 0]
 
     def handler(self, node: int, rule: base.Try, incoming: Frontier) -> Steps:
         """The point of a handler: (edges into its body, edges of what it does not take)."""
@@ -64,6 +67,7 @@ class TryFlow(ExpressionFlow):
         everything = rule.takes_all or not self.names_of(filter_node).isdisjoint(self.language.catches_everything)
         guard = tree.part(node, rule.guard)
         if rule.ordered:
+            filter_node = self.bare(filter_node)
             incoming = yield self.evaluate(filter_node, incoming)
             source = self.point(filter_node, "condition", (filter_node,), incoming)[0].source
             self.graph.bound[source] = (filter_node,)

@@ -14,6 +14,8 @@ from __future__ import annotations
 import functools
 
 EXTRACTOR_VERSIONS: dict[str, tuple[int, str]] = {
+    "c": (1, "67889280a451ebbc"),
+    "cpp": (1, "02a5047e73d044cd"),
     "go": (1, "a3459d51aaa3ea71"),
     "java": (2, "ef3966d5c7a1c171"),
     "javascript": (2, "b7f92314e474199a"),

@@ -22,10 +22,12 @@ from typing import Union
 class Inside:
     """The children that `part` names in the nearest node that has some: the node itself, its first child that
     `along` names, that one's, and so on. C wraps what is declared into declarators, Go a loop's header into a clause.
+    `furthest`: those of the last such node instead (the parameters of `int (*f(int x))(char)` are the inner ones).
     """
 
     along: Part
     part: Part
+    furthest: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Simple:
-    """One point. Also the rule of every node type that no table names."""
+    """One point. Also the rule of every node type that no table names. `or_empty`: none without children (C's `;`)."""
+
+    or_empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,27 @@ class Around:
 
 @dataclass(frozen=True)
 class LocalDeclaration:
-    """A point where it stands among the statements of a function; not executed as a member."""
+    """A point where it stands among the statements of a function; not executed as a member.
+
+    `only`: so only where the node has such a part, such as a function's declarator; else a point everywhere. (Next to
+    statements, as in a snippet of some, it stands in a function too.)
+    `value`: as a member a point only with such a part.
+    """
+
+    only: Part | None = None
+    value: Part | None = None
+
+
+@dataclass(frozen=True)
+class Alternatives:
+    """Ways between which the compiler chooses (`#if`): each is possible, no point decides. The children but `header`
+    are one way, `alternative` is the other. A `header` text in `never` or `always` leaves only one of them.
+    """
+
+    header: Part
+    alternative: Part
+    never: frozenset[str] = frozenset()
+    always: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -126,13 +150,14 @@ class Loop:
 class ForEach:
     """One point, the node itself, that takes the next element: branches `iterate` and `done`.
 
-    `throws`: taking an element can throw.
+    `initial` is evaluated first. `throws`: taking an element can throw.
     """
 
     target: Part
     iterable: Part
     body: Part
     otherwise: Part | None = None
+    initial: Part | None = None
     throws: bool = True
 
 
@@ -149,15 +174,16 @@ class Switch:
     Without a selector the labels are conditions that are tested in order, unless the switch is a `choice`: then
     the node itself is a point from which control goes on to any one group (Go's select).
     `evaluated`: labels are expressions that run; the selector's point uses what they use. `binds`: the part that
-    receives the selector's value, at its point.
+    receives the selector's value, at its point. `scattered`: the body is a statement in which `Case` labels stand
+    anywhere (C).
     """
 
     selector: Part | None
     body: Part | None
-    groups: frozenset[str]
-    falling: frozenset[str]
-    label: Part | None
-    default: str
+    groups: frozenset[str] = frozenset()
+    falling: frozenset[str] = frozenset()
+    label: Part | None = None
+    default: str = "default"
     pattern: Part | None = None
     guard: Part | None = None
     default_groups: frozenset[str] = frozenset()
@@ -165,6 +191,16 @@ class Switch:
     choice: bool = False
     evaluated: bool = False
     binds: Part | None = None
+    scattered: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """A label of the `scattered` switch around it, then statements: the children but `label`. Without a label part it
+    is the default. Where there is no switch (a snippet), control comes from ENTRY.
+    """
+
+    label: Part
 
 
 @dataclass(frozen=True)
@@ -191,7 +227,8 @@ class Try:
     a handler without one takes everything. `ordered`: handlers are tested one after the other at run time,
     so the filter is a condition whose `false` edge goes on to the next handler. `guard` is the part of a
     handler whose first child is tested after the filter. `takes_all`: every handler takes everything. `collecting`:
-    types of handlers that each take a part of what was raised: behind one comes the next.
+    types of handlers that each take a part of what was raised: behind one comes the next. A `leave` jump goes behind
+    the body.
     """
 
     body: Part
@@ -229,7 +266,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Jump:
-    """A point that control leaves for elsewhere: break, continue, return, throw, yield, goto or fallthrough.
+    """A point that control leaves for elsewhere: break, continue, return, throw, yield, goto, leave or fallthrough.
 
     `only`: a jump only where one of these tokens is there, else a simple statement. `to_case`: the tokens with
     which a goto names a case of the switch around it (its label is then the case's text, none the default).
@@ -267,7 +304,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Ternary:
-    """`condition` decides which of two expressions is evaluated."""
+    """`condition` decides which of two expressions is evaluated. Without a `consequence` it is the value (`a ?: b`)."""
 
     condition: Part
     consequence: Part
@@ -304,6 +341,7 @@ class Function:
     name only the function itself sees. `outside`: the part that is evaluated where the function is made, such as
     a computed name. `receives`: the function has a receiver of its own, other than the one around it. `results`:
     named results, points behind the parameters; `return` without a value uses them, with a value defines them.
+    `captures`: a list of what the function takes from around it, see `cpg.captures`.
     """
 
     parameters: Part = "parameters"
@@ -315,6 +353,7 @@ class Function:
     outside: Part | None = None
     receives: bool = False
     results: Part | None = None
+    captures: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -362,13 +401,15 @@ class Binding:
 class Path:
     """`base.member`, `base[index]` or, with neither, `*base`: a variable of its own where the base is one.
 
-    `only`: a path only where one of these tokens is there (C's `*p`, not `&p`).
+    `only`: a path only where one of these tokens is there (C's `*p`, not `&p`). `arrows`: tokens that are shown
+    between base and member instead of a dot.
     """
 
     base: Part
     member: Part | None = None
     index: Part | None = None
     only: frozenset[str] = frozenset()
+    arrows: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -433,11 +474,13 @@ class Language:
     """Named grammar nodes that get no graph node: the inside of string literals."""
     tokens: frozenset[str] = frozenset()
     """Node types whose anonymous tokens are their name: operators."""
-    names: dict[str, Part] = field(default_factory=dict)
-    """Node type -> the child whose name is this node's name."""
+    names: dict[str, Part | None] = field(default_factory=dict)
+    """Node type -> the child whose name is this node's name; None: its own text is."""
     labels: dict[str, str] = field(default_factory=dict)
     labels_in_field: dict[tuple[str, str], str] = field(default_factory=dict)
     """(type of the parent, field) -> label of a node there, whatever its type."""
+    labels_without: dict[str, tuple[Part, str]] = field(default_factory=dict)
+    """Node type -> a part, and the label of a node that lacks it: C's `struct S` without a body is only a type."""
 
     chains: frozenset[str] = frozenset()
     """Node types that hold all operands of `a < b < c`: each comparison but the last gets a node."""
@@ -448,9 +491,12 @@ class Language:
     functions: dict[str, Function] = field(default_factory=dict)
     classes: dict[str, Class] = field(default_factory=dict)
     parameter_types: frozenset[str] = frozenset()
+    no_parameter: frozenset[str] = frozenset()
+    """Texts of a parameter that stand for none: C's `(void)`."""
     eager: frozenset[str] = frozenset()
     """Fields of a parameter that are evaluated where the function is defined: default values."""
     parentheses: frozenset[str] = frozenset()
+    """Node types that add nothing to the only child in them."""
     empty: frozenset[str] = frozenset()
     """Node types that stand for nothing: the absent condition of a `for`."""
     terminating: dict[str, str] = field(default_factory=dict)
@@ -484,7 +530,7 @@ class Language:
     literals: frozenset[str] = frozenset()
     """Index types that tell elements apart: two different literals are two different elements."""
     ignored: frozenset[str] = frozenset()
-    """Node types whose subtree names no variable: types, annotations, labels."""
+    """Node types whose subtree is not evaluated, so names no variable: types, annotations, labels."""
     ignored_parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     """Node type -> parts that name no variable: the name of a called method, of a field."""
     intrinsic: dict[str, Part] = field(default_factory=dict)

@@ -305,4 +305,125 @@ func Sum[K comparable, N ~int | float64](values ...N) (total N) {
 }
 """
 
-PROGRAMS = {"java": JAVA, "python": PYTHON, "javascript": JAVASCRIPT, "typescript": TYPESCRIPT, "go": GO}
+C = """\
+#include <stdio.h>
+#define LIMIT 3
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#pragma once
+typedef struct node { int key, *list[LIMIT]; struct node *next; unsigned flag : 1; } node_t;
+enum colour { RED = 1, GREEN } shade;
+union both { int i; float f; };
+extern int puts(const char *s);
+static const char *names[] = { [RED] = "red", "gr" "een" };
+__attribute__((noinline)) static unsigned long total = 0UL;
+
+/* ä */
+static inline int find(node_t *head, const int key, int (*test)(int, int), ...) {
+    int found = -1, i, sizes[LIMIT + 1] = { 0 }, *p = &found;
+    for (i = 0, found = 0; i < LIMIT && found < 0; i++, --key) {
+        if (head[i].key == key || (key > 3 && !test(key, 1))) { *p = i; } else continue;
+        while (1) { if (i++ > 5) break; }
+    }
+    do { found -= head->next->key; } while (found > 0);
+    switch (key % LIMIT) {
+    case 'a': case 2: puts("two\\n"); break;
+    default: return 0;
+    case 3: { found <<= sizeof(node_t) + _Alignof(int); }
+    }
+#if defined(FAST) && LIMIT > 2
+    found = (int) MAX(found, 1.5e3f);
+#elif 0
+    goto end;
+#else
+    found = offsetof(node_t, key);
+#endif
+#ifndef SLOW
+    total |= ~key;
+#endif
+    if (found) exit(1); else if (!head) abort();
+    *head = (node_t){ .key = found ? key : i, .list = { [0] = p } }, i = 2;
+    __try { head->list[0]++; __leave; } __except (1) { puts(NULL); } 
+    __try { (*test)(1, 2); } __finally { total = 0; }
+    asm volatile("mov %1, %0" : "=r"(i) : "r"(key) : "memory");
+    ;
+end:
+    return found ?: _Generic(key, int: 1, default: 2);
+}
+
+int old(a, b) int a; char *b; {
+    int nested(void) { return a; }
+    [[maybe_unused]] int x = nested();
+    return x;
+}
+"""
+
+CPP = """\
+#include <vector>
+using namespace std;
+using std::string;
+namespace a::b { enum class Colour : char { RED = 1 }; }
+namespace c = a::b;
+template <typename T, int N = 3, class... More> class Queue : public Base<T>, private virtual Other {
+public:
+    using value = T;
+    Queue(int size, const T& first = T()) : Base<T>(size), size_(size), items{first} { this->add(first); }
+    explicit Queue(double d) try : size_(d) { f(); } catch (...) { throw; }
+    Queue(const Queue&) = delete;
+    ~Queue() noexcept { delete[] items; delete this; }
+    virtual int area() const = 0;
+    Queue& operator+=(T&& t) & { size_ += t; return *this; }
+    operator bool() const override { return size_ and not false; }
+    template <typename U> auto map(U u, auto... rest) -> decltype(u(1)) { return (u(rest) + ...); }
+    friend class Friend;
+    static_assert(N > 1 && sizeof(T), "text");
+protected:
+    int size_ = 0, items[N]{};
+    static thread_local int count;
+};
+template <typename T, int N, class... More> int Queue<T, N, More...>::count = 1;
+template <typename T> concept Small = requires(T t) { t.size(); };
+extern "C" { int puts(const char* s); }
+
+int find(std::vector<std::pair<int, int>>& xs, int key) {
+    auto byValue = [key, &xs, z = key + 1](int a) mutable noexcept -> int { z++; return a + z + key; };
+    auto all = [&] { return [=, &xs] { return xs[0]; }; };
+    for (const auto& [k, v] : xs) { if (k) continue; f(k, v); }
+    for (int i = 0; auto x : {1, 2}) { if (i++) break; }
+    for (auto it = xs.begin(); it != xs.end(); ++it) *it = byValue(1);
+    if (int n = f(); n > 0 || key) g(n); else if (auto p = h()) g(*p);
+    while (auto p = next()) { p->go(); (p.*q)(1); }
+    do { key--; } while (key > 0);
+    try {
+        std::lock_guard<std::mutex> lock(mutex_);
+        int *p = new int[3]{1, 2}, &r = *p;
+        new (p) T(1);
+        if (key == 1) throw std::runtime_error("x");
+    } catch (const E& e) {
+        g(e.what());
+    } catch (...) {
+        std::abort();
+    }
+    switch (int n = key; n) { case 1: g(); [[fallthrough]]; case Colour::RED: break; default: return 1; }
+    const char* text = R"x(raw "text")x";
+    auto later = co_await f(12_km, "x"_s, 'c', nullptr, static_cast<long>(key), Point{.x = 1});
+    co_yield later;
+    struct Local { int a = 1; int m() { return a; } } local;
+    xs.template get<int>(f(xs...), alignof(int), true ? 1 : 2)->~T();
+    goto end;
+#ifdef X
+    key = 1;
+#endif
+end:
+    co_return key <=> 3;
+}
+"""
+
+PROGRAMS = {
+    "java": JAVA,
+    "python": PYTHON,
+    "javascript": JAVASCRIPT,
+    "typescript": TYPESCRIPT,
+    "go": GO,
+    "c": C,
+    "cpp": CPP,
+}

@@ -94,6 +94,42 @@ SNIPPETS = {
         "empty": "",
         "comment": "// nothing",
     },
+    "c": {
+        "file": "#include <stdio.h>\n\nint f(void) { return 1; }\n",
+        "function": "static int f(int x) { return x; }",
+        "old function": "int f(x) int x; { return x; }",
+        "two functions": "int f(void) { return 1; } int g(void) { return 2; }",
+        "members": "int x : 3; struct P *next; union { int a; float b; };",
+        "statements": "int x = 1; foo(x); if (x > 1) return;",
+        "label": "end: return x;",
+        "cases": "case 1: f(); break; default: g();",
+        "pointers": "T *p = q; *p = 1; p->f = 2;",
+        "types": "typedef int T; enum { ONE };",
+        "directives": "#define N 1\n#if N\nf();\n#endif\n",
+        "empty": "",
+        "blank": " \n\t ",
+        "comment": "// nothing",
+    },
+    "cpp": {
+        "file": "#include <vector>\nclass K { int f() { return 1; } };\n",
+        "function": "int f(int x) { return x; }",
+        "method": "virtual int f() const override { return x; }",
+        "outside method": "int K::f() const { return x; }",
+        "constructor": "Foo(int x) : a(x), b{1} { f(); } // end",
+        "constructor with try": "Foo() try : a(1) { } catch (...) { }",
+        "destructor": "~Foo() { delete p; }",
+        "operator": "Foo& operator=(const Foo& o) { return *this; }",
+        "conversion": "explicit operator bool() const { return x; }",
+        "members": "public: int x = 1; Foo() = default; private: friend class F; int y : 3;",
+        "template": "template <typename T> T f(T t) { return t; }",
+        "statements": "int x = 1; foo(x); for (auto y : ys) g(y); return x;",
+        "cases": "case 1: f(); break; default: g();",
+        "coroutine": "co_await f(); co_return 1;",
+        "try": "try { f(); } catch (...) { throw; }",
+        "lambda": "auto l = [&](int x) { return x; }; l(1);",
+        "empty": "",
+        "comment": "// nothing",
+    },
 }
 CASES = [pytest.param(l, code, id=f"{l}-{name}") for l, table in SNIPPETS.items() for name, code in table.items()]
 
@@ -108,6 +144,26 @@ def test_snippet(language: str, code: str) -> None:
     # The wrappers' names: a class A, a method a, a selector a. Nothing of it is in the text, so in no node.
     assert {"A", "a"} & set(graph.nodes.name) <= {"a"} & set(code)
     assert graph.nodes.text_of(0) == code
+
+
+def _points(code: str, language: str) -> list[str]:
+    graph = extract(code, language)
+    return [graph.nodes.text_of(i) for i, point in enumerate(graph.nodes.point) if point not in (None, "entry", "exit")]
+
+
+@pytest.mark.parametrize("language", ["c", "cpp"])
+def test_cases_without_their_switch_are_all_entered(language: str) -> None:
+    graph = extract("case 1: f(); break; default: g();", language)
+    entry = graph.nodes.point.index("entry")
+    entered = [graph.nodes.text_of(t) for s, t, kind, _, _ in graph.edges if kind == "CFG" and s == entry]
+    assert sorted(entered) == ["f();", "g();"]
+
+
+def test_prototypes_are_points_among_statements_only() -> None:
+    assert _points("T x(a); f(x);", "cpp") == ["T x(a);", "f(x);"]
+    assert _points("T x(a); int y;", "cpp") == ["int y;"]
+    assert _points("void f() { T x(a); }", "cpp") == ["T x(a);"]
+    assert _points("struct S { T x(a); int y = 1; virtual int z() = 0; };", "cpp") == ["int y = 1;"]
 
 
 def test_spans_do_not_move_with_the_wrapper() -> None:
