@@ -155,7 +155,7 @@ def test_one_program_in_two_languages_is_one_graph(seed: int) -> None:
         assert shapes[0] == shapes[1]
 
 
-@pytest.mark.parametrize("language", ["c", "cpp"])
+@pytest.mark.parametrize("language", ["c", "cpp", "javascript", "typescript"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_one_text_in_several_languages_is_one_graph(seed: int, language: str) -> None:
     # C++ may read `(a && (b && c))` as the type in a cast; a negation can only be a condition.
@@ -179,6 +179,11 @@ def test_programs_are_of_some_size() -> None:
     ("java", "a = b; a.f(c, d.e); g(a, c);", {("a.f(c, d.e);", "a"), ("a.f(c, d.e);", "c"), ("a = b;", "a")}),
     ("python", "a = b\na.f(c, key=d.e)\ng(a, c, d.e)\n",
      {("a.f(c, key=d.e)", "a"), ("a.f(c, key=d.e)", "c"), ("a.f(c, key=d.e)", "d.e"), ("a = b", "a")}),
+    ("javascript", "a = b; a.f(c, ...d, `${e}`); new F(d); g(a, c, d);",
+     {("a.f(c, ...d, `${e}`);", "a"), ("a.f(c, ...d, `${e}`);", "c"), ("a.f(c, ...d, `${e}`);", "d"), ("new F(d);", "d"),
+      ("a = b;", "a")}),
+    ("typescript", "a = b; a?.f(c, d.e!); g(a, c);",
+     {("a?.f(c, d.e!);", "a"), ("a?.f(c, d.e!);", "c"), ("a = b;", "a")}),
     ("c", "a = b; a->f(&c, *d, 1); g(a, c, *d);",
      {("a->f(&c, *d, 1);", "a"), ("a->f(&c, *d, 1);", "c"), ("a->f(&c, *d, 1);", "*d"), ("a = b;", "a")}),
     ("cpp", "a = b; a.f(c, d...); g(a, c, d);",

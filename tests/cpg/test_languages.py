@@ -11,7 +11,7 @@ import cpg
 from cpg.languages.base import Language
 
 LANGUAGES = sorted(cpg.LANGUAGES)
-INHERITED = {"typescript": {"field_definition"}}
+INHERITED = {"cpp": {"macro_type_specifier"}, "typescript": {"field_definition"}}
 """Types that a language has from the tables it builds on, and not in its grammar."""
 OF_TYPES = (
     "bindings", "calls", "classes", "comments", "comprehensions", "dotted", "empty", "expressions", "functions",
