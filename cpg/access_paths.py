@@ -24,10 +24,8 @@ def spell(tree: SyntaxTree, language: Language, node: int) -> tuple[str, tuple[s
     shown: list[str] = []
     literal = ""
     while True:
+        node = bare(tree, language, node)
         kind = tree.types[node]
-        if kind in language.parentheses and len(tree.children[node]) == 1:
-            node = tree.children[node][0]
-            continue
         rule = language.paths.get(kind)
         if rule is None:
             break
@@ -43,11 +41,8 @@ def spell(tree: SyntaxTree, language: Language, node: int) -> tuple[str, tuple[s
                 suffix.append("*")
             shown.append("*")
         else:
-            index = tree.part(node, rule.index)
-            while index >= 0 and tree.types[index] in language.parentheses and len(tree.children[index]) == 1:
-                index = tree.children[index][0]
-            text = tree.code(index) if index >= 0 and not tree.children[index] else ""
-            if not suffix and text and tree.types[index] in language.literals:
+            text, is_literal = _index(tree, language, tree.part(node, rule.index))
+            if not suffix and is_literal:
                 literal = text
             suffix.append("[]")
             shown.append(f"[{text}]")
@@ -58,7 +53,29 @@ def spell(tree: SyntaxTree, language: Language, node: int) -> tuple[str, tuple[s
         root = tree.code(node)
     else:
         return None
-    return root, tuple(reversed(suffix)), _spelling(root, reversed(shown)), literal
+    return root, tuple(reversed(suffix)), _spelling(tree.code(node), reversed(shown)), literal
+
+
+def bare(tree: SyntaxTree, language: Language, node: int) -> int:
+    """What is inside parentheses, and inside nodes that stand for the same variable."""
+    while len(tree.children[node]) == 1:
+        path = language.paths.get(tree.types[node])
+        same = path is not None and not path.same.isdisjoint(tree.tokens.get(node, ()))
+        if not same and tree.types[node] not in language.parentheses:
+            break
+        node = tree.children[node][0]
+    return node
+
+
+def _index(tree: SyntaxTree, language: Language, index: int) -> tuple[str, bool]:
+    """The text of an index if it is made of leaves, and whether these are literals."""
+    indices = [bare(tree, language, index)] if index >= 0 else []
+    while indices and all(tree.types[i] in language.passing and tree.children[i] for i in indices):
+        indices = [bare(tree, language, child) for i in indices for child in tree.children[i]]
+    if any(tree.children[i] for i in indices):
+        return "", False
+    kinds = {tree.types[i] for i in indices}
+    return ",".join(tree.code(i) for i in indices), bool(kinds) and kinds <= language.literals
 
 
 def _spelling(root: str, steps: Iterator[str]) -> str:

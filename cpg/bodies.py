@@ -39,7 +39,10 @@ def owners(tree: SyntaxTree, language: Language) -> list[int]:
     for node in [node for node, kind in enumerate(tree.types) if kind in rules]:
         rule = rules[tree.types[node]]
         inside.update(dict.fromkeys(tree.parts(node, rule.body), node))
-        if isinstance(rule, Function):
+        if isinstance(rule, Class):
+            for part in (rule.parameters, rule.epilogue):
+                inside.update(dict.fromkeys(tree.parts(node, part), node))
+        else:
             for part in (rule.prologue, rule.results, rule.parameters):
                 inside.update(dict.fromkeys(tree.parts(node, part), node))
             if language.eager:

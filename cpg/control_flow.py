@@ -20,7 +20,9 @@ from __future__ import annotations
 
 import functools
 
+from cpg.alternation import Alternation
 from cpg.bodies import nodes_with_body
+from cpg.clause_flow import ClauseFlow
 from cpg.deferred_calls import add_deferred_calls
 from cpg.expressions import Steps
 from cpg.flow_graph import ENTRY, EXIT, FlowGraph, Frontier, Handlers, Pending, Target
@@ -41,7 +43,7 @@ def control_flow(tree: SyntaxTree, language: Language) -> list[FlowGraph]:
     return [graph for graph in graphs if graph is not None]
 
 
-class _Builder(SwitchFlow, TryFlow):
+class _Builder(SwitchFlow, TryFlow, ClauseFlow):
     """Builds one body after another; the state is that of the body in hand."""
 
     # ---------------------------------------------------------------------------------------- bodies
@@ -49,32 +51,37 @@ class _Builder(SwitchFlow, TryFlow):
         """The flow graph of the body of `node`, None where it has no body or executes nothing."""
         language, tree = self.language, self.tree
         kind = tree.types[node]
-        function = language.functions.get(kind)
-        body = tree.part(node, function.body) if function else -1
-        if function is None and node:
-            body = tree.part(node, language.classes[kind].body)
-        if node and body < 0:
+        function, class_ = language.functions.get(kind), language.classes.get(kind)
+        rule = function or class_
+        body = tree.part(node, rule.body) if rule else 0
+        if body < 0 and (function is not None or tree.part(node, class_.parameters) < 0):
             return None
         self.start(node)
         self.statement_list: bool | None = None
         frontier: Frontier = [Pending(ENTRY)]
-        if function is not None:
-            for parameter in self._parameters(node, function):
+        if rule is not None:
+            for parameter in self._parameters(node, rule):
                 if self.has_splits(parameter):
                     frontier = _run(self.evaluate(parameter, frontier))
                 frontier = self.point(parameter, "parameter", (parameter,), frontier)
         if function is not None:
             for group in tree.parts(node, function.prologue):
-                for initializer in tree.children[group]:
+                for initializer in [group] if tree.types[group] in language.calls else tree.children[group]:
                     frontier = _run(self.simple_steps(initializer, frontier))
         rule = self.statement_rule(body) if function is not None else base.Block()
-        if isinstance(rule, base.Try):
+        if body < 0:
+            steps = frontier
+        elif isinstance(rule, base.Try):
             steps = self.statement(body, frontier)
         elif isinstance(rule, base.Block):
-            steps = self.block(body if node else 0, frontier)
+            steps = self.block(body, frontier)
         else:
             steps = self.simple_steps(body, frontier)
-        self.graph.connect(_run(steps), EXIT)
+        frontier = _run(steps)
+        if class_ is not None and function is None:
+            for epilogue in tree.parts(node, class_.epilogue):
+                frontier = _run(self.simple_steps(epilogue, frontier))
+        self.graph.connect(frontier, EXIT)
         for label in self.unplaced():
             self.graph.connect([Pending(label)], EXIT)
         if function is None and len(self.graph.nodes) == 2:
@@ -83,15 +90,15 @@ class _Builder(SwitchFlow, TryFlow):
         add_deferred_calls(self.graph, self.can_throw)
         return self.graph
 
-    def _parameters(self, node: int, function: base.Function) -> list[int]:
+    def _parameters(self, node: int, rule: base.Function | base.Class) -> list[int]:
         tree, wanted = self.tree, self.language.parameter_types
         found = []
-        for group in tree.parts(node, function.parameters):
+        for group in tree.parts(node, rule.parameters):
             members = [group] if tree.types[group] in wanted else tree.children[group]
             found += [member for member in members if tree.types[member] in wanted]
         if self.language.no_parameter:
             found = [parameter for parameter in found if tree.code(parameter) not in self.language.no_parameter]
-        for group in tree.parts(node, function.results):
+        for group in tree.parts(node, rule.results) if isinstance(rule, base.Function) else ():
             found += [member for member in tree.children[group] if self._is_named(member)]
         return found
 
@@ -117,16 +124,21 @@ class _Builder(SwitchFlow, TryFlow):
 
     def block(self, node: int, frontier: Frontier) -> Steps:
         """One after the other, hoisted ones first."""
-        tree, statements = self.tree, self.language.statements
+        tree, statements, directives = self.tree, self.language.statements, self.language.alternation
+        alternation = Alternation(self.fork, self.language.always_true, self.language.always_false)
         rule = statements.get(tree.types[node])
         if isinstance(rule, base.Block) and rule.only and rule.only.isdisjoint(tree.tokens.get(node, ())):
             return (yield self.simple_steps(node, frontier))
         body = rule.body if isinstance(rule, base.Block) else None
         children = tree.children[node] if body is None else tree.parts(node, body)
         for child in sorted(children, key=self._comes_later) if _hoisted(self.language) else children:
+            if tree.types[child] in directives:
+                condition = tree.code(tree.children[child][0]) if tree.children[child] else ""
+                frontier = alternation.directive(directives[tree.types[child]], condition, frontier)
+                continue
             steps = self.statement(child, frontier)
             frontier = (yield steps) if isinstance(steps, Steps) else steps
-        return frontier
+        return alternation.close(frontier)
 
     def _comes_later(self, node: int) -> bool:
         return self.tree.types[self._within(node)] not in _hoisted(self.language)
@@ -164,6 +176,9 @@ class _Builder(SwitchFlow, TryFlow):
 
     def simple_steps(self, node: int, frontier: Frontier) -> Steps | Frontier:
         """One point behind the points of its conditions."""
+        rule = self.language.expressions.get(self.tree.types[node])
+        if isinstance(rule, base.Jump):
+            return self.jump_of(node, rule.kind, frontier)
         if self.has_splits(node):
             return self._split_steps(node, frontier)
         return self.point(node, "statement", (node,), frontier)

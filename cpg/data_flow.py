@@ -23,7 +23,7 @@ Cost: linear in the points of a body, or the few passes that `cpg.reaching` says
 from __future__ import annotations
 
 from cpg.flow_graph import ENTRY, NOWHERE, FlowGraph
-from cpg.languages.base import Language
+from cpg.languages.base import Jump, Language
 from cpg.names import DEFINE, THROWN, USE, Names
 from cpg.parse import SyntaxTree
 from cpg.reaching import NO_FACTS, Branching, Definition, PointFacts, Straight, Use
@@ -89,6 +89,8 @@ class _DataFlow:
         ended: set[int] = set()
         for number in numbers:
             if number < 0:
+                if isinstance(self.language.expressions.get(self.tree.types[-1 - number]), Jump):
+                    continue  # control does not come from there to this point
                 for use in self._used_inside(-1 - number, node):
                     uses.setdefault((use.variable, use.literal), use)
                 continue
@@ -132,11 +134,15 @@ class _DataFlow:
             return {}
         parents = self.tree.parents
         self.owner_of_point = {node: graph.owner for graph in self.graphs for node in graph.nodes if node >= 0}
+        functions, types = self.language.functions, self.tree.types
+        bodies = {graph.owner for graph in self.graphs if types[graph.owner] in functions}
         made_at: dict[int, int] = {}
         for graph in self.graphs:
             node = graph.owner
             while node > 0 and self.owner_of_point.get(node, graph.owner) == graph.owner:
                 node = parents[node]
+                if node in bodies and node not in self.owner_of_point:
+                    node = 0  # no point between the two functions
             if node > 0:
                 made_at[graph.owner] = node
         return made_at

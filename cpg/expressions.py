@@ -26,6 +26,8 @@ class ExpressionFlow:
     def __init__(self, tree: SyntaxTree, language: Language) -> None:
         self.tree = tree
         self.language = language
+        self.accesses = self._accesses()
+        """Chain of accesses -> its optional links, the innermost first."""
         self.splits = [node for node in self._evaluated(language.expressions) if self._splits(node)]
         """Nodes inside which control flows, in preorder."""
         self.label_nodes = self._label_nodes()
@@ -59,8 +61,6 @@ class ExpressionFlow:
         self.labels: frozenset[str] = frozenset()
         self.finalizer_depth = 0
         self.points: set[int] = set()
-        self.cases: list[dict] = []
-        """Of each switch around: what a goto may name -> the join in front of it."""
         self.placed: dict[str, int] = {}
         """Label -> the join in front of its statement."""
 
@@ -68,6 +68,8 @@ class ExpressionFlow:
         rule = self.language.expressions[self.tree.types[node]]
         if isinstance(rule, base.Chain):
             return self._is_chained(node)
+        if isinstance(rule, base.Access):
+            return node in self.accesses
         if not isinstance(rule, base.ShortCircuit):
             return not isinstance(rule, base.Negation)
         tokens = self.tree.tokens.get(node, ())
@@ -82,8 +84,22 @@ class ExpressionFlow:
         rule, tokens = self.language.expressions[self.tree.types[node]], self.tree.tokens.get(node, ())
         return self._splits(node) and not rule.assigns and rule.coalescing.isdisjoint(tokens)
 
-    def _label_nodes(self) -> dict[str, int]:
-        """Label -> its node, of the labels that some goto names."""
+    def _accesses(self) -> dict[int, list[int]]:
+        tree, rules = self.tree, _links(self.language)
+        accesses: dict[int, list[int]] = {}
+        if not rules:
+            return accesses
+        for node in reversed(self._evaluated(rules)):  # children before parents
+            rule = rules[tree.types[node]]
+            links = accesses.pop(tree.part(node, rule.base), [])
+            if tree.part(node, rule.optional) >= 0:
+                links.append(node)
+            if links:
+                accesses[node] = links
+        return accesses
+
+    def _label_nodes(self) -> dict[tuple[int, str], int]:
+        """(body, label) -> the label's node, of the labels that some goto names."""
         tree, statements = self.tree, self.language.statements
         jumps = _gotos(self.language)
         if not jumps:
@@ -94,8 +110,9 @@ class ExpressionFlow:
             if kind in jumps:
                 wanted.update(tree.code(label) for label in tree.parts(node, jumps[kind].label))
             elif isinstance(statements.get(kind), base.Labelled):
-                labels.update((tree.code(label), label) for label in tree.parts(node, statements[kind].label))
-        return {text: node for text, node in labels.items() if text in wanted}
+                named = tree.parts(node, statements[kind].label)
+                labels.update(((self.owners[label], tree.code(label)), label) for label in named)
+        return {place: node for place, node in labels.items() if place[1] in wanted}
 
     def _throws(self, node: int) -> bool:
         operators = self.language.throwing[self.tree.types[node]]
@@ -171,13 +188,11 @@ class ExpressionFlow:
             self.graph.quits.update(edge.source for edge in frontier)
             self.graph.connect(frontier, EXIT)
             return
-        goal = self.label_nodes.get(label, -1) if kind == "goto" else -1
-        if kind == "goto case":
-            place = next((places[label] for places in reversed(self.cases) if label in places), None)
-            if place is not None:
-                self.graph.connect(frontier, place)
-                return
+        goal = self.label_nodes.get((self.graph.owner, label), -1) if kind == "goto" else -1
         for context in reversed(self.contexts):
+            if kind == "goto case" and isinstance(context, Target) and label in context.places:
+                self.graph.connect(frontier, context.places[label])
+                return
             if goal >= 0 and isinstance(context, Finalizer) and context.node <= goal < self.tree.last[context.node]:
                 break
             if context.take(kind, label, frontier):
@@ -203,7 +218,7 @@ class ExpressionFlow:
 
     def place_label(self, label: str, frontier: Frontier) -> Frontier:
         """The frontier in front of a labelled statement, with the gotos that go there."""
-        if label not in self.label_nodes:
+        if (self.graph.owner, label) not in self.label_nodes:
             return frontier
         join = self._join_of(label)
         self.graph.connect(frontier, join)
@@ -293,9 +308,12 @@ class ExpressionFlow:
     # ---------------------------------------------------------------------------------------- values
     def evaluate(self, node: int, frontier: Frontier, inside: bool = False) -> Steps:
         """The points inside an expression (or statement) whose value is wanted, in order; `inside`: without its own."""
+        return (yield self.evaluate_between(node + 1 if inside else node, self.tree.last[node], frontier))
+
+    def evaluate_between(self, start: int, end: int, frontier: Frontier) -> Steps:
+        """The points inside the nodes `start` .. `end - 1`, in order."""
         tree, splits, owner = self.tree, self.splits, self.graph.owner
-        position = bisect.bisect_left(splits, node + 1 if inside else node)
-        end = tree.last[node]
+        position = bisect.bisect_left(splits, start)
         while position < len(splits) and splits[position] < end:
             split = splits[position]
             if self.owners[split] != owner:
@@ -313,6 +331,8 @@ class ExpressionFlow:
             return (yield self.comprehension(node, rule, frontier))
         if isinstance(rule, base.Switch):
             return (yield self.switch_value(node, frontier))
+        if isinstance(rule, base.Access):
+            return (yield self.access(node, frontier))
         if isinstance(rule, base.Jump):
             return (yield self.jump_of(node, rule.kind, frontier))
         if isinstance(rule, base.Ternary):
@@ -348,43 +368,14 @@ class ExpressionFlow:
             true = yield self.evaluate(right, true)
         return true + false
 
-    def comprehension(self, node: int, rule: base.Comprehension, frontier: Frontier) -> Steps:
-        """Each loop clause is a point as in foreach, each test a condition; the element is a point."""
-        tree = self.tree
-        heads: list[int] = []
-        behind: Frontier = []
-        for clause in tree.children[node]:
-            kind = tree.types[clause]
-            if kind == rule.loop:
-                iterable, target = tree.part(clause, rule.iterable), tree.part(clause, rule.target)
-                if iterable >= 0:
-                    frontier = yield self.evaluate(iterable, frontier)
-                parts = tuple(part for part in (iterable, target) if part >= 0)
-                head = self.point(clause, "condition", parts, frontier)[0].source
-                self.graph.bound[head] = (target,)
-                done = [Pending(head, "done")]
-                if heads:
-                    self.graph.connect(done, heads[-1])
-                else:
-                    behind = done
-                heads.append(head)
-                frontier = [Pending(head, "iterate")]
-            elif kind == rule.test and heads and tree.children[clause]:
-                frontier, failed = yield self.test(tree.children[clause][0], frontier)
-                self.graph.connect(failed, heads[-1])
-        body = tree.part(node, rule.body)
-        if body >= 0 and heads:
-            if self.has_splits(body):
-                frontier = yield self.evaluate(body, frontier)
-            frontier = self.point(body, "statement", (body,), frontier)
-        if heads:
-            self.graph.connect(frontier, heads[-1])
-            return behind
-        return frontier
-
 
 @functools.lru_cache(maxsize=None)
 def _gotos(language: Language) -> dict[str, base.Jump]:
     return {
         kind: rule for kind, rule in language.statements.items() if isinstance(rule, base.Jump) and rule.kind == "goto"
     }
+
+
+@functools.lru_cache(maxsize=None)
+def _links(language: Language) -> dict[str, base.Access]:
+    return {kind: rule for kind, rule in language.expressions.items() if isinstance(rule, base.Access)}

@@ -18,6 +18,8 @@ from cpg.parse import SyntaxTree, parse
 UNKNOWN_LABEL = "UNKNOWN"
 OTHER_LABEL = "GROUP"
 """Label of syntax that only holds other syntax together: argument lists, clauses, types' parts."""
+SEPARATORS = frozenset({";", ":", ","})
+"""Tokens that are no part of a name."""
 NAMED_LABELS = frozenset({"IDENTIFIER", "FIELD_IDENTIFIER", "TYPE", "PARAMETER"})
 """Labels of leaves whose text is their name."""
 
@@ -94,8 +96,11 @@ def _labels_below(language: Language) -> dict[str, dict[str | None, str]]:
 def _labels(tree: SyntaxTree, language: Language) -> list[str]:
     types, fields, table, comments = tree.types, tree.fields, language.labels, language.comments
     labels = [table.get(kind, OTHER_LABEL) for kind in types]
-    below = _labels_below(language)
+    below, under = _labels_below(language), language.labels_under
+    parents = {parent for parent, _ in under}
     for node, parent in enumerate(tree.parents):
+        if types[parent] in parents and node:
+            labels[node] = under.get((types[parent], types[node]), labels[node])
         if types[parent] in below and node and types[node] not in comments:
             labels[node] = below[types[parent]].get(fields[node], labels[node])
     if language.labels_without:
@@ -113,7 +118,7 @@ def _names(tree: SyntaxTree, language: Language, labels: list[str]) -> list[str]
     children, code, table = tree.children, tree.code, language.names
     names = [code(node) if label in NAMED_LABELS and not children[node] else "" for node, label in enumerate(labels)]
     for node, tokens in tree.tokens.items():
-        names[node] = " ".join(tokens)
+        names[node] = " ".join(token for token in tokens if token not in SEPARATORS)
     named_by_child = [node for node, kind in enumerate(tree.types) if kind in table]
     for node in reversed(named_by_child):  # children before parents
         part = table[tree.types[node]]

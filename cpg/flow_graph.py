@@ -199,12 +199,16 @@ def handle_exceptions(graphs: list[FlowGraph]) -> bool:
 class Target:
     """A loop, switch or labelled statement: takes break, continue and yield.
 
-    `accepts` are the kinds of jump without a label that stop here; a label in `labels` stops any kind.
+    `accepts` are the kinds of jump without a label that stop here; a label in `labels` stops any kind. `places`: what
+    a goto may name in a switch -> the join in front of it.
     """
 
-    def __init__(self, accepts: tuple[str, ...], labels: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, accepts: tuple[str, ...], labels: frozenset[str] = frozenset(), places: dict | None = None
+    ) -> None:
         self.accepts = accepts
         self.labels = labels
+        self.places = places or {}
         self.left: Frontier = []
         """Edges that leave: break and yield."""
         self.continued: Frontier = []

@@ -27,7 +27,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cpg.access_paths import RECEIVER, spell
+from cpg.access_paths import RECEIVER, bare, spell
 from cpg.captures import Captures, read_captures
 from cpg.flow_graph import NOWHERE
 from cpg.languages.base import Binding, Class, Comprehension, Function, Jump, Language, Part
@@ -37,7 +37,7 @@ from cpg.scopes import Scope, Scopes
 USE, DEFINE, DELETE, THROW = range(4)
 
 # How a name is treated where it stands.
-READ, WRITE, DECLARE, RESERVE, REMOVE, IMPORT, PATTERN, EARLY, HOIST, HOIST_RESERVE = range(10)
+READ, WRITE, DECLARE, RESERVE, REMOVE, IMPORT, PATTERN, EARLY, HOIST, HOIST_RESERVE, MAYBE = range(11)
 _DECLARING = frozenset({DECLARE, RESERVE, PATTERN, EARLY, HOIST})
 """Modes that reach the names in a target through the bindings inside it."""
 _MODES = {"define": WRITE, "delete": REMOVE, "import": IMPORT, "pattern": PATTERN, "field": WRITE, "name": WRITE}
@@ -200,6 +200,20 @@ class Names:
     def _target(self, node: int, mode: int, scope: Scope) -> None:
         self._push(self._without_ignored(node, self.tree.children[node]), mode, scope)
 
+    def _initializer(self, node: int, mode: int, scope: Scope) -> None:
+        tree, language = self.tree, self.language
+        for child in tree.children[node]:
+            rule = language.bindings.get(tree.types[child])
+            for target in tree.parts(child, rule.target) if rule is not None else ():
+                if tree.types[target] in language.identifiers:
+                    self._visited.add(target)
+        self._children(node, mode, scope)
+
+    def _evaluated(self, node: int, mode: int, scope: Scope) -> None:
+        called = self.tree.children[node]
+        if not called or self.tree.code(called[0]) not in self.language.unevaluated:
+            self._children(node, mode, scope)
+
     def _hoisting(self, node: int, mode: int, scope: Scope) -> None:
         self._push(self.tree.children[node], HOIST, scope)
 
@@ -260,7 +274,8 @@ class Names:
         rule: Binding = self.language.bindings[self.tree.types[node]]
         tokens = self.tree.tokens.get(node, ())
         if rule.only and rule.only.isdisjoint(tokens):
-            self._push(self._without_ignored(node, self.tree.children[node]), mode if mode in _DECLARING else READ, scope)
+            passed_on = mode in _DECLARING or self.tree.types[node] in self.language.targets
+            self._push(self._without_ignored(node, self.tree.children[node]), mode if passed_on else READ, scope)
             return
         targets = self.tree.parts(node, rule.target)
         values = self.tree.parts(node, rule.value)
@@ -282,7 +297,8 @@ class Names:
         first = self.tree.parts(node, rule.first)
         self._push([child for child in rest if child not in first], READ, scope)
         if reads:
-            self._stack.extend((self._write, target, WRITE, scope) for target in reversed(targets))
+            written = WRITE if rule.maybe.isdisjoint(tokens) else MAYBE
+            self._stack.extend((self._write, target, written, scope) for target in reversed(targets))
             self._push(values, READ, scope)
             self._push(targets, READ, scope)
         else:
@@ -313,6 +329,8 @@ class Names:
     # ----------------------------------------------------------------------------- functions and classes
     def _function(self, node: int, mode: int, scope: Scope) -> None:
         rule: Function = self.language.functions[self.tree.types[node]]
+        if self.tree.types[node] in self.language.bindings and self.tree.part(node, rule.body) < 0:
+            return self._binding(node, mode, scope)
         parameters = self.tree.parts(node, rule.parameters)
         captured = [child for part in self.tree.parts(node, rule.captures) for child in self.tree.children[part]]
         if rule.captures is not None:
@@ -353,11 +371,15 @@ class Names:
         rule: Class = self.language.classes[self.tree.types[node]]
         body = self.tree.parts(node, rule.body)
         bound = self.tree.parts(node, rule.binds)
-        rest = [child for child in self.tree.children[node] if child not in body and child not in bound]
-        if body:
+        parameters = self.tree.parts(node, rule.parameters)
+        epilogue = self.tree.parts(node, rule.epilogue)
+        inside = parameters + body + epilogue
+        rest = [child for child in self.tree.children[node] if child not in inside and child not in bound]
+        if inside:
             inner = self._scopes.add("class", scope, node, node)
             self._stack.append((self._close_hole, node, mode, inner))
-            self._push(body, READ, inner)
+            self._push(body + epilogue, READ, inner)
+            self._push(parameters, DECLARE, inner)
             self._stack.append((self._open_hole, node, mode, inner))
         self._push(bound, WRITE if self.language.hoisted else DECLARE, scope)
         holders = [*body, *(member for part in body for member in self.tree.children[part])]
@@ -418,7 +440,7 @@ class Names:
         else:
             self._declare(name, mode, scope)
             if mode not in (RESERVE, HOIST_RESERVE):
-                self.events.append(Event(DEFINE, scope, name, (), name))
+                self.events.append(Event(DEFINE, scope, name, (), name, passed=mode == MAYBE))
 
     def _declare(self, name: str, mode: int, scope: Scope) -> None:
         position = len(self.events)
@@ -441,21 +463,25 @@ class Names:
         return scope
 
     def _receiver(self, node: int, mode: int, scope: Scope) -> None:
-        self.events.append(Event(USE, scope, RECEIVER, (), RECEIVER))
+        self.events.append(Event(USE, scope, RECEIVER, (), self.tree.code(node)))
 
     def _path(self, node: int, mode: int, scope: Scope) -> None:
         rule, tokens = self.language.paths[self.tree.types[node]], self.tree.tokens.get(node, ())
-        if mode in _DECLARING and rule.only and rule.only.isdisjoint(tokens):
+        binding = self.language.bindings.get(self.tree.types[node])
+        if binding is not None and not binding.only.isdisjoint(tokens):
+            self._binding(node, mode, scope)
+        elif mode in _DECLARING and rule.only and rule.only.isdisjoint(tokens):
             self._target(node, mode, scope)
         else:
             self._children(node, mode, scope)
 
     def _write(self, node: int, mode: int, scope: Scope) -> None:
         """The write of a read-and-write, after its value; what the target itself reads was read before."""
+        node = bare(self.tree, self.language, node)
         kind = self.tree.types[node]
         around = self.language.parentheses | self.language.targets
         while kind in around and self.tree.children[node]:
-            node = self.tree.children[node][0]
+            node = bare(self.tree, self.language, self.tree.children[node][0])
             kind = self.tree.types[node]
         if kind in self.language.identifiers:
             self._identifier(node, mode, scope)
@@ -487,7 +513,7 @@ class Names:
         kind = {READ: USE, REMOVE: DELETE}.get(mode, DEFINE)
         if kind == DELETE:
             return
-        self.events.append(Event(kind, scope, *path))
+        self.events.append(Event(kind, scope, *path, passed=mode == MAYBE))
 
     # ---------------------------------------------------------------------------------------- resolution
     def _resolve(self, position: int, event: Event) -> int:
@@ -525,7 +551,9 @@ def _actions(language: Language) -> dict[str, Callable[[Names, int, int, Scope],
     return {
         kind: action
         for kinds, action in (
+            (language.initializers, Names._initializer),
             (language.ignored_parts, Names._children),
+            (language.calls if language.unevaluated else (), Names._evaluated),
             (language.intrinsic, Names._children),
             (language.targets, Names._target),
             (language.keyed, Names._keyed),

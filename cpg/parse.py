@@ -91,7 +91,7 @@ class SyntaxTree:
             found = [child for child in children if fields[child] == part]
             return found or [child for child in children if types[child] == part]
         if isinstance(part, int):
-            return children[part : part + 1]
+            return [children[part]] if -len(children) <= part < len(children) else []
         if isinstance(part, tuple):
             return [child for child in children if self.fields[child] in part or self.types[child] in part]
         if isinstance(part, Inside):
@@ -159,7 +159,7 @@ class Grammar(NamedTuple):
 
     parser: Any
     kinds: dict[int, tuple[str, int]]
-    """Number of a node type -> its name, and what becomes of its nodes."""
+    """Number of a node type -> its name, and what becomes of its nodes. The name is empty where a node's text is."""
     fields: dict[int | None, str | None]
     """Number of a field -> its name."""
 
@@ -179,6 +179,8 @@ def _grammar(name: str, language: Language) -> Grammar:
         if not grammar.node_kind_is_named(number):
             role = TOKEN
         kinds[number] = (kind, DROPPED if kind in language.omitted else role)
+        if kind in language.token_nodes:
+            kinds[number] = ("", TOKEN)
     fields = {number: grammar.field_name_for_id(number) for number in range(1, grammar.field_count + 1)}
     return Grammar(parser, kinds, {None: None, **fields})
 
@@ -190,7 +192,7 @@ def parse(code: str | bytes, language: Language) -> SyntaxTree:
         CodeTypeError: `code` is neither str nor bytes.
     """
     text, source, diagnostics = decode(code)
-    best: tuple[int, Any, Any, Wrapper, Grammar] | None = None
+    best: tuple[float, Any, Any, Wrapper, Grammar] | None = None
     for wrapper in language.wrappers:
         grammar = _grammar(wrapper.grammar or language.grammar, language)
         prefix = wrapper.prefix.encode()
@@ -198,21 +200,24 @@ def parse(code: str | bytes, language: Language) -> SyntaxTree:
         holder = _holder(root, wrapper, len(prefix), len(text))
         if holder is None:
             continue
-        cost = _error_bytes(root) if root.has_error else 0
+        cost = float(_error_bytes(root)) if root.has_error else 0.0
+        if any(_holds(root, path) for path in wrapper.unlikely):
+            cost += 0.5
         if best is None or cost < best[0]:
             best = (cost, root, holder, wrapper, grammar)
         if cost == 0:
             break
     assert best is not None, "the first wrapper adds nothing and always holds"
-    cost, root, holder, wrapper, grammar = best
+    _, root, holder, wrapper, grammar = best
+    broken = root.has_error
     offset = len(wrapper.prefix.encode())
     tree = SyntaxTree(text, source, diagnostics=diagnostics)
-    missing = _walk(tree, root.type, holder, offset, grammar, language.tokens, broken=cost > 0)
+    missing = _walk(tree, root.type, holder, offset, grammar, language.tokens, broken)
     if wrapper.prefix or wrapper.suffix:
         tree.starts, tree.ends = (_moved(column, offset, len(text)) for column in (tree.starts, tree.ends))
         missing = [(name, *_moved([start], offset, len(text))) for name, start in missing]
     tree.starts[0], tree.ends[0] = 0, len(text)
-    if cost > 0:
+    if broken:
         _diagnose(tree, holder.type == "ERROR", missing)
     return tree
 
@@ -235,6 +240,14 @@ def _holder(root: Any, wrapper: Wrapper, offset: int, length: int) -> Any | None
         if node.start_byte != offset - wrapper.opening or node.end_byte != end:
             return None
     return node
+
+
+def _holds(root: Any, path: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether a path of these types leads down from the root."""
+    nodes = [root]
+    for kinds in path:
+        nodes = [child for node in nodes for child in node.children if child.type in kinds]
+    return bool(nodes)
 
 
 def _error_bytes(root: Any) -> int:
@@ -302,14 +315,15 @@ def _walk(
                 parent, keeps_tokens = index, name in with_tokens
                 continue
         else:
+            text = name or node.text.decode()
             if keeps_tokens and role == TOKEN:
                 found = tokens.setdefault(parent, [])
                 # `not in` is two tokens of that one type.
-                if " " not in name or found[-1:] != [name] or token_at != len(types):
-                    found.append(name)
+                if " " not in text or found[-1:] != [text] or token_at != len(types):
+                    found.append(text)
                 token_at = len(types)
-            if broken and node.is_missing and not node.is_named:
-                missing.append((name, node.start_byte))
+            if broken and (node.has_error if not name else node.is_missing and not node.is_named):
+                missing.append((text, node.start_byte))
         while not to_sibling():
             if parent == 0:
                 more = False

@@ -40,14 +40,14 @@ class SwitchFlow(ExpressionFlow):
             return (yield self._scattered(tree.part(node, rule.body), Scattered(head, labels_around)))
         cases = [Pending(head, "case")] if head >= 0 else frontier
         default = self.join([Pending(head, "default")] if head >= 0 else [])
-        target = Target(("break", "yield", "fallthrough"), labels_around)
         places = self._places(groups, rule)
-        self.cases.append(places)
+        target = Target(("break", "yield", "fallthrough"), labels_around, places)
         self.contexts.append(target)
         falling: Frontier = []
+        failed: Frontier = []
         has_default = False
         for group in groups:
-            labels = tree.parts(group, rule.label)
+            labels = [group] if self._is_own_label(rule) else tree.parts(group, rule.label)
             entering: Frontier = []
             if self._is_default_group(group, rule):
                 has_default = True
@@ -57,8 +57,9 @@ class SwitchFlow(ExpressionFlow):
                 if not plain:
                     has_default = True
                     entering.append(Pending(default))
-                if plain or tree.children[label]:
-                    taken, cases = yield self._label(label, rule, cases, head)
+                if plain or (label != group and tree.children[label]):
+                    taken, failed = yield self._label(label, rule, cases, head)
+                    cases = failed if head < 0 else cases + failed
                     entering += taken
             if rule.choice and not labels and not self._is_default_group(group, rule):
                 entering += cases
@@ -66,7 +67,7 @@ class SwitchFlow(ExpressionFlow):
             if group in places:
                 self.graph.connect(entering, places[group])
                 entering = [Pending(places[group])]
-            left = yield self._group(group, labels, entering)
+            left = yield self._group(group, labels if labels != [group] else self._head_of(group, rule), entering)
             falls = tree.types[group] in rule.falling
             falling = (left if falls else []) + target.fallen
             target.fallen = []
@@ -74,10 +75,13 @@ class SwitchFlow(ExpressionFlow):
             if not falls:
                 target.left.extend(left)
         self.contexts.pop()
-        self.cases.pop()
+        missed = [] if has_default or exhaustive or rule.choice else [Pending(default)]
         if head < 0:
             self.graph.connect(cases, default)
-        missed = [] if has_default or exhaustive or rule.choice else [Pending(default)]
+        elif missed or has_default:
+            self.graph.connect(cases[1:], default)
+        else:
+            self.leave("throw", None, [Pending(edge.source, edge.branch, True) for edge in failed])
         return falling + target.left + missed
 
     def _groups(self, node: int, rule: base.Switch) -> list[int]:
@@ -147,23 +151,39 @@ class SwitchFlow(ExpressionFlow):
 
     def _is_default(self, label: int, rule: base.Switch) -> bool:
         tree = self.tree
-        return rule.default in tree.tokens.get(label, ()) or any(
-            tree.code(child) == rule.default for child in tree.children[label]
+        if rule.default in tree.tokens.get(label, ()):
+            return True
+        if self._is_own_label(rule):
+            return [tree.code(part) for part in self._head_of(label, rule)] == [rule.default]
+        return any(tree.code(child) == rule.default for child in tree.children[label])
+
+    def _is_own_label(self, rule: base.Switch) -> bool:
+        return rule.label is None and rule.pattern is not None
+
+    def _head_of(self, group: int, rule: base.Switch) -> list[int]:
+        """The pattern and the guard of a group that is its own label."""
+        return self.tree.parts(group, rule.pattern) + self.tree.parts(group, rule.guard)
+
+    def _binds(self, pattern: int) -> bool:
+        tree, bindings = self.tree, self.language.bindings
+        return any(
+            kind in bindings and bindings[kind].declares and tree.part(node, bindings[kind].target) >= 0
+            for node, kind in enumerate(tree.types[pattern : tree.last[pattern]], pattern)
         )
 
     def _label(self, label: int, rule: base.Switch, cases: Frontier, head: int) -> Steps:
-        """(edges into the group, edges to the later labels). A label that binds or tests has points."""
+        """(edges into the group, edges of labels that fail their test). A label that binds or tests has points."""
         tree = self.tree
         if head < 0:
             return (yield self._tested_label(label, cases))
-        taken = cases
+        taken, failed = cases, []
         for pattern in tree.parts(label, rule.pattern):
-            taken = self.point(pattern, "statement", (pattern,), taken)
+            if self._binds(pattern):
+                taken = self.point(pattern, "statement", (pattern,), taken)
         guard = tree.part(label, rule.guard)
         if guard >= 0 and tree.children[guard]:
             taken, failed = yield self.test(tree.children[guard][0], taken)
-            cases = cases + failed
-        return taken, cases
+        return taken, failed
 
     def _tested_label(self, label: int, cases: Frontier) -> Steps:
         """A label without a selector: conditions one after the other, `a, b` as alternatives."""

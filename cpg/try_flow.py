@@ -62,20 +62,24 @@ class TryFlow(ExpressionFlow):
         """The point of a handler: (edges into its body, edges of what it does not take)."""
         tree = self.tree
         filter_node = tree.part(node, rule.filter)
-        if filter_node < 0 or filter_node == tree.part(node, rule.handler_body):
-            return incoming, []
-        everything = rule.takes_all or not self.names_of(filter_node).isdisjoint(self.language.catches_everything)
+        if filter_node == tree.part(node, rule.handler_body):
+            filter_node = -1
+        everything = filter_node < 0 or rule.takes_all
+        everything = everything or not self.names_of(filter_node).isdisjoint(self.language.catches_everything)
         guard = tree.part(node, rule.guard)
-        if rule.ordered:
+        if rule.ordered and filter_node >= 0:
             filter_node = self.bare(filter_node)
             incoming = yield self.evaluate(filter_node, incoming)
             source = self.point(filter_node, "condition", (filter_node,), incoming)[0].source
             self.graph.bound[source] = (filter_node,)
             return [Pending(source, "true")], [] if everything else [Pending(source, "false", True)]
-        taken = self.point(filter_node, "parameter", (filter_node,), incoming)
+        taken = incoming if filter_node < 0 else self.point(filter_node, "parameter", (filter_node,), incoming)
         missed = [] if everything else incoming
         if guard >= 0 and tree.children[guard]:
+            # What a guard throws counts as false.
+            self.contexts.append(Handlers())
             taken, failed = yield self.test(tree.children[guard][0], taken)
+            self.contexts.pop()
             missed = missed + [Pending(edge.source, edge.branch, True) for edge in failed]
         return taken, missed
 

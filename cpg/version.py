@@ -16,9 +16,10 @@ import functools
 EXTRACTOR_VERSIONS: dict[str, tuple[int, str]] = {
     "c": (1, "67889280a451ebbc"),
     "cpp": (1, "02a5047e73d044cd"),
+    "csharp": (1, "84be199a1f231417"),
     "go": (1, "a3459d51aaa3ea71"),
-    "java": (2, "ef3966d5c7a1c171"),
-    "javascript": (2, "b7f92314e474199a"),
+    "java": (3, "558a95cf72bfcfc7"),
+    "javascript": (3, "0dcd8e92c7c47dca"),
     "python": (3, "c848aefab5a7c8cf"),
     "typescript": (2, "32e0ff296f9ae786"),
 }

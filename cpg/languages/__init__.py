@@ -6,15 +6,15 @@ from cpg.errors import UnknownLanguageError, unknown_name
 from cpg.languages.base import Language
 from cpg.languages.c import C
 from cpg.languages.cpp import CPP
+from cpg.languages.csharp import CSHARP
 from cpg.languages.go import GO
 from cpg.languages.java import JAVA
 from cpg.languages.javascript import JAVASCRIPT
 from cpg.languages.python import PYTHON
 from cpg.languages.typescript import TYPESCRIPT
 
-LANGUAGES: dict[str, Language] = {
-    language.name: language for language in (JAVA, PYTHON, JAVASCRIPT, TYPESCRIPT, GO, C, CPP)
-}
+_ALL = (JAVA, CSHARP, PYTHON, JAVASCRIPT, TYPESCRIPT, GO, C, CPP)
+LANGUAGES: dict[str, Language] = {language.name: language for language in _ALL}
 
 
 def get_language(name: str) -> Language:

@@ -5,7 +5,7 @@ a small record that says which child plays which part. A child is named by a `Pa
 
 * a `str` names the children in that grammar field, or, where no field has the name, of that node type;
 * a tuple of `str` names the children in any of these fields or of any of these node types;
-* an `int` is a position among the children (comments are not counted);
+* an `int` is a position among the children (comments are not counted), counted from the end if it is negative;
 * `Inside` looks further down;
 * `First` is the first of several parts that is there.
 
@@ -169,7 +169,7 @@ class Switch:
     itself). Control falls out of the end of a group whose type is in `falling` into the next one; out of any
     other with a `fallthrough` jump only. A group is a default when its type is in `default_groups`, or when the
     text or a token of a label, or a token of the group itself, is `default`. `pattern` is the part of a label
-    that binds names, `guard` the part that tests. `initial` is evaluated before the selector.
+    that may bind names, `guard` the part that tests; without a `label` part the group has them itself. `initial` is evaluated before the selector.
 
     Without a selector the labels are conditions that are tested in order, unless the switch is a `choice`: then
     the node itself is a point from which control goes on to any one group (Go's select).
@@ -320,14 +320,32 @@ class Negation:
 
 
 @dataclass(frozen=True)
+class Access:
+    """A link of a chain such as `a?.b(c)[d]`; `base` is what it continues. Where the base of a link that has the part
+    `optional` is null, the rest of the chain is not evaluated: that base is a condition, `true` means that it is there.
+    """
+
+    base: Part
+    optional: Part | None = None
+
+
+@dataclass(frozen=True)
 class Comprehension:
-    """A loop inside an expression: `loop` clauses and `test` clauses in order, then `body`."""
+    """A loop inside an expression: clauses in order, then `body`.
+
+    Clauses are told apart by their type: `loops`, `tests`, and `steps`, which are simple points. A loop clause with
+    a `collecting` part goes through its elements by itself, so it is a step. `again`: a clause whose `target` goes
+    through the results of what is before it, and which holds further clauses and a body.
+    """
 
     body: Part
-    loop: str
-    test: str
+    loops: frozenset[str]
+    tests: frozenset[str]
     target: Part
     iterable: Part
+    steps: frozenset[str] = frozenset()
+    collecting: Part | None = None
+    again: str | None = None
 
 
 # --------------------------------------------------------------------------------------------- functions
@@ -337,11 +355,15 @@ class Function:
 
     `member`: the function belongs to a class (or stands alone), so the receiver and fields seen in it are
     not captured from around it. `binds`: the part whose name the definition binds around it. `prologue`: the
-    part whose children are points before the body, such as C++ constructor initialisers. `knows`: the part whose
-    name only the function itself sees. `outside`: the part that is evaluated where the function is made, such as
-    a computed name. `receives`: the function has a receiver of its own, other than the one around it. `results`:
-    named results, points behind the parameters; `return` without a value uses them, with a value defines them.
-    `captures`: a list of what the function takes from around it, see `cpg.captures`.
+    part whose children are points before the body, such as C++ constructor initialisers, or which is one itself
+    where it is a call. `knows`: the part whose name only the function itself sees. `outside`: the part that is
+    evaluated where the function is made, such as a computed name. `receives`: the function has a receiver of its
+    own, other than the one around it. `results`: named results, points behind the parameters; `return` without a
+    value uses them, with a value defines them. `captures`: a list of what the function takes from around it, see
+    `cpg.captures`.
+
+    A function that is part of no point is made where the function around it begins. Where the body is absent and
+    the type has a `Binding` too, it is only that: a property.
     """
 
     parameters: Part = "parameters"
@@ -360,12 +382,16 @@ class Function:
 class Class:
     """The executable statements of its body (a Python class body, Java field initialisers) form a body of
     their own. `binds` as in `Function`. `outside`: the parts of the body and of its members that are evaluated
-    where the class stands, such as decorators and computed names.
+    where the class stands, such as decorators and computed names. `parameters`: those of a primary constructor,
+    points before the body; `epilogue`: a part that is a point behind it, such as the call of the base class's
+    constructor.
     """
 
     body: Part = "body"
     binds: Part | None = None
     outside: Part | None = None
+    parameters: Part | None = None
+    epilogue: Part | None = None
 
 
 # --------------------------------------------------------------------------------------------- variables
@@ -377,10 +403,11 @@ class Binding:
     does not always. `reads`: the old value is used too; `plain` are the operators with which it is not.
     `needs_value`: without a value child nothing is defined.
     `only`: a binding only where one of these tokens is there. `hoists`: tokens with which the name belongs to the
-    whole function (JavaScript's var). `first`: what is evaluated before the value. `mode`: how names in the target
-    are treated, see `cpg.names`; with "field" the target's text is a field of the receiver, with "name" it is the
-    name, whatever its type. `stores`: tokens and types of children with which the field of the target's name is
-    defined as well (TypeScript's parameter properties).
+    whole function (JavaScript's var). `first`: what is evaluated before the value. `maybe`: tokens with which the
+    definition may or may not happen (C#'s ref). `mode`: how names in the target are treated, see `cpg.names`; with
+    "field" the target's text is a field of the receiver, with "name" it is the name, whatever its type. `stores`:
+    tokens and types of children with which the field of the target's name is defined as well (TypeScript's parameter
+    properties).
     """
 
     target: Part
@@ -393,6 +420,7 @@ class Binding:
     only: frozenset[str] = frozenset()
     hoists: frozenset[str] = frozenset()
     first: Part | None = None
+    maybe: frozenset[str] = frozenset()
     mode: str = "define"
     stores: frozenset[str] = frozenset()
 
@@ -402,7 +430,7 @@ class Path:
     """`base.member`, `base[index]` or, with neither, `*base`: a variable of its own where the base is one.
 
     `only`: a path only where one of these tokens is there (C's `*p`, not `&p`). `arrows`: tokens that are shown
-    between base and member instead of a dot.
+    between base and member instead of a dot. `same`: tokens with which it is the base itself (C#'s `a!`).
     """
 
     base: Part
@@ -410,6 +438,7 @@ class Path:
     index: Part | None = None
     only: frozenset[str] = frozenset()
     arrows: frozenset[str] = frozenset()
+    same: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -443,7 +472,9 @@ class Wrapper:
 
     `path` are the node types that lead from the root to the node that holds the snippet; `closing` is the
     number of bytes after that node, None where the node has no closing token; `opening` is how much of the
-    prefix belongs to it. `grammar`: another one than the language's, for a dialect.
+    prefix belongs to it. `grammar`: another one than the language's, for a dialect. `unlikely`: paths of node types
+    down from the root, one or several for a step, that show that another wrapper without an error is the better
+    reading.
     """
 
     prefix: str = ""
@@ -452,6 +483,7 @@ class Wrapper:
     closing: int | None = None
     grammar: str = ""
     opening: int = 1
+    unlikely: tuple[tuple[tuple[str, ...], ...], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -474,9 +506,13 @@ class Language:
     """Named grammar nodes that get no graph node: the inside of string literals."""
     tokens: frozenset[str] = frozenset()
     """Node types whose anonymous tokens are their name: operators."""
+    token_nodes: frozenset[str] = frozenset()
+    """Named grammar nodes that stand for a token of the node around them, so get no graph node."""
     names: dict[str, Part | None] = field(default_factory=dict)
     """Node type -> the child whose name is this node's name; None: its own text is."""
     labels: dict[str, str] = field(default_factory=dict)
+    labels_under: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(type of the parent, type) -> label of a node there."""
     labels_in_field: dict[tuple[str, str], str] = field(default_factory=dict)
     """(type of the parent, field) -> label of a node there, whatever its type."""
     labels_without: dict[str, tuple[Part, str]] = field(default_factory=dict)
@@ -502,8 +538,13 @@ class Language:
     terminating: dict[str, str] = field(default_factory=dict)
     """Text of a called function that does not return -> the kind of jump that its statement is: throw, return, or
     exit, which ends the program at once, past every finalizer."""
+    alternation: dict[str, str] = field(default_factory=dict)
+    """Node type of a directive among statements -> if, elif, else or end. Between them stand ways among which the
+    compiler chooses: each is possible, no point decides."""
     always_true: frozenset[str] = frozenset()
     """Texts of conditions that make a loop endless."""
+    always_false: frozenset[str] = frozenset()
+    """Texts of directives' conditions that rule a way out."""
     throwing: dict[str, frozenset[str] | None] = field(default_factory=dict)
     """Node type -> operators with which it can throw; None: it always can."""
     swallowing: frozenset[str] = frozenset()
@@ -518,6 +559,10 @@ class Language:
     bindings: dict[str, Binding] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
+    unevaluated: frozenset[str] = frozenset()
+    """Text of a called function that evaluates nothing: C#'s nameof."""
+    initializers: frozenset[str] = frozenset()
+    """Node types in which an assignment to a name gives a member of a new object its value."""
     passing: frozenset[str] = frozenset()
     """Node types around what is passed: an argument's own node, C's `&x`."""
     hoisting: frozenset[str] = frozenset()

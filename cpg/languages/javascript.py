@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cpg.languages.base import (
+    Access,
     Around,
     Binding,
     Block,
@@ -235,6 +236,9 @@ JAVASCRIPT = Language(
         ),
         "ternary_expression": Ternary("condition", "consequence", "alternative"),
         "unary_expression": Negation("argument", frozenset({"!"})),
+        "member_expression": Access("object", optional="optional_chain"),
+        "subscript_expression": Access("object", optional="optional_chain"),
+        "call_expression": Access("function", optional="optional_chain"),
     },
     functions={
         "function_declaration": _DECLARED,

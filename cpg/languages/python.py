@@ -27,7 +27,9 @@ from cpg.languages.base import (
 )
 
 _BLOCK = Block()
-_COMPREHENSION = Comprehension("body", loop="for_in_clause", test="if_clause", target="left", iterable="right")
+_COMPREHENSION = Comprehension(
+    "body", loops=frozenset({"for_in_clause"}), tests=frozenset({"if_clause"}), target="left", iterable="right"
+)
 _IMPORT = Binding("name", mode="import")
 
 PYTHON = Language(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cpg.languages.base import Around, Binding, Class, Hoisted, Skip, Wrapper
+from cpg.languages.base import Access, Around, Binding, Class, Hoisted, Skip, Wrapper
 from cpg.languages.javascript import JAVASCRIPT
 
 _SKIP = Skip()
@@ -162,6 +162,7 @@ TYPESCRIPT = replace(
         "public_field_definition": Binding("name", "value", needs_value=True, mode="field"),
         "required_parameter": _PARAMETER,
     },
+    expressions={**JAVASCRIPT.expressions, "non_null_expression": Access(0)},
     parentheses=JAVASCRIPT.parentheses | {"non_null_expression"},
     targets=JAVASCRIPT.targets | {"as_expression", "import_require_clause", "non_null_expression", "satisfies_expression"},
     dotted=frozenset({"nested_identifier"}),

@@ -418,8 +418,129 @@ end:
 }
 """
 
+CSHARP = """\
+#nullable enable
+using System;
+using static System.Math;
+using Names = System.Collections.Generic.List<string>;
+
+[assembly: Title("ä")]
+namespace A.B
+{
+    /// <summary>A comment.</summary>
+    public partial class Queue<T> : Base<T>, IEnumerable<T> where T : class, new()
+    {
+        private const int Limit = 3;
+        private readonly int[] items = new int[8], spare = { 1, 2 };
+        public event EventHandler<int>? Changed;
+        public int Size { get; private set; } = Limit;
+        public bool IsEmpty => Size == 0;
+
+        static Queue() { Register(typeof(Queue<>), nameof(Queue<T>.Size)); }
+
+        public Queue(int size, params T[] values) : base(size)
+        {
+            foreach (var value in values) this.Add(value!);
+        }
+
+        ~Queue() => Dispose(false);
+
+        public int this[int i, string? key = null]
+        {
+            get { return items[i] + key?.Length ?? 0; }
+            set => items[^i] = value;
+        }
+
+        [Obsolete("old", Order = 1)]
+        public async Task<int> Find(Dictionary<string, List<T>> map, int key)
+        {
+            int found = -1, i;
+            for (i = 0; i < Size && found < 0; i++)
+            {
+                if (items[i] == key || (key > 3 && !map.ContainsKey("x"))) { found = i; } else { continue; }
+                while (true) { if (i++ > 5) goto end; }
+            }
+            end:
+            try
+            {
+                using (var stream = Open()) using (stream) { do { key -= stream.Read(out var n) + n; } while (key > 0); }
+                await using var other = stream;
+                return key > 1 ? found : await other.Get(ref i);
+            }
+            catch (ArgumentException e) when (e.ParamName is "key" or null)
+            {
+                throw new InvalidOperationException($"failed {key,3:F2} {{x}}", e);
+            }
+            catch { found ??= Size; }
+            finally
+            {
+                lock (this) { Size = 0; }
+            }
+            await foreach (var (k, (v, _)) in map) found += v;
+            return checked((int)found);
+        }
+
+        public IEnumerable<string> Kinds(object o)
+        {
+            Action task = () => { this.Size++; };
+            Func<string, int> length = s => s.Length;
+            Changed += delegate (object sender, int n) { if (n > 0) Run(sender, n); };
+            if (o is not string { Length: > 0 } text) yield break;
+            switch (Size)
+            {
+                case 1:
+                case 2: task(); break;
+                case int n when n > 9: goto case 1;
+                default: yield return text; goto default;
+            }
+            yield return o switch
+            {
+                string s when s.Length > 1 => s,
+                (var x, 1) or [_, ..] => "pair",
+                null => throw new ArgumentNullException(),
+                _ => Local(2),
+            };
+            string Local(int times) => text + times;
+            var query = from a in items
+                        from b in a.Parts
+                        join c in spare on b equals c.Key into cs
+                        let d = b.D
+                        where d > 1 && cs.Any()
+                        orderby d descending, b
+                        group b by d into g
+                        select new { g.Key, Count = g.Count() };
+            (o, var rest) = (query, new Queue<T>(1) { Size = 2, [0] = 1 });
+        }
+
+        public static Queue<T> operator +(Queue<T> a, Queue<T> b) => a;
+        public static explicit operator int(Queue<T> q) { return q.Size; }
+
+        private unsafe void Copy(byte* target, in int count)
+        {
+            fixed (int* p = &items[0]) { *target = (byte)p[count]; p->Next = stackalloc int[2]; }
+#if DEBUG
+            unchecked { Log(count); }
+#else
+            ;
+#endif
+        }
+
+        enum Colour : byte { Red = 1, Green }
+        delegate void Handler<in A>(A a);
+        interface IShape { int Sides(); bool Round() { return Sides() == 0; } }
+    }
+
+    public record Point(int X, int Y = 0) : Shape(X)
+    {
+        public double Norm { get; init; } = Sqrt(X * X + Y * Y);
+        public Point Moved() => this with { X = X + 1 };
+    }
+}
+"""
+
 PROGRAMS = {
     "java": JAVA,
+    "csharp": CSHARP,
     "python": PYTHON,
     "javascript": JAVASCRIPT,
     "typescript": TYPESCRIPT,

@@ -177,6 +177,8 @@ def test_programs_are_of_some_size() -> None:
 
 @pytest.mark.parametrize(("language", "code", "expected"), [
     ("java", "a = b; a.f(c, d.e); g(a, c);", {("a.f(c, d.e);", "a"), ("a.f(c, d.e);", "c"), ("a = b;", "a")}),
+    ("csharp", "a = b; a?.f(c, out d.e, ref g[0]); g(a, c);",
+     {("a?.f(c, out d.e, ref g[0]);", "a"), ("a?.f(c, out d.e, ref g[0]);", "c"), ("a = b;", "a")}),
     ("python", "a = b\na.f(c, key=d.e)\ng(a, c, d.e)\n",
      {("a.f(c, key=d.e)", "a"), ("a.f(c, key=d.e)", "c"), ("a.f(c, key=d.e)", "d.e"), ("a = b", "a")}),
     ("javascript", "a = b; a.f(c, ...d, `${e}`); new F(d); g(a, c, d);",

@@ -169,6 +169,7 @@ def test_unknown_names_print_the_table() -> None:
 
 NAMES = {
     "go": ("func (r T) f(x int) int { a.b.g(x); return x + 1 }", {"f", "r", "x", "g", "b", "+"}),
+    "csharp": ("int f(int x) { a.b.g<U>(x); x += 1; return x ?? y; }", {"f", "int", "x", "g", "b", "+=", "??"}),
     "java": ("int f(int x) { a.b.g(x); return x + 1; }", {"f", "x", "g", "b", "+"}),
     "python": ("def f(x):\n    a.b.g(x)\n    return x not in y", {"f", "x", "g", "b", "not in"}),
     "javascript": ("function f(x) { a.b.g(x); return x ?? y; }", {"f", "x", "g", "b", "??"}),
