@@ -103,7 +103,7 @@ class Segments:
         """A segment of this process. A forked child starts its own rather than share its parent's."""
         self._process = os.getpid()
         path = self._folder / f"{time.time_ns():x}-{os.getpid():x}-{secrets.token_hex(4)}{SUFFIX}"
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o644)
         _write_all(descriptor, FILE_MAGIC)
         self._own = len(self._paths)
         self._paths.append(path)
@@ -137,7 +137,7 @@ class Segments:
             if len(self._files) >= OPEN_FILES:
                 oldest = next(other for other in self._files if other != self._own)
                 os.close(self._files.pop(oldest))
-            descriptor = os.open(self._paths[number], os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            descriptor = os.open(self._paths[number], os.O_RDONLY)
             self._files[number] = descriptor
         return descriptor
 
