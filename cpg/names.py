@@ -305,7 +305,10 @@ class Names:
             if rule.stores and not rule.stores.isdisjoint((*tokens, *(self.tree.types[child] for child in rest))):
                 self._stack.extend((self._field, target, wanted, scope) for target in reversed(targets))
             action = {"field": self._field, "name": self._name}.get(rule.mode)
-            self._stack.extend((action, target, wanted, scope) for target in reversed(targets))
+            constructs = wanted == RESERVE and bool(self.tree.parts(node, rule.constructs))
+            for target in reversed(targets):
+                made = constructs and self.tree.types[target] in rule.constructed
+                self._stack.append((action, target, DECLARE if made else wanted, scope))
             self._push(values, READ, scope)
         self._push(first, READ, scope)
 

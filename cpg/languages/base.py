@@ -401,8 +401,8 @@ class Binding:
 
     `declares`: introduces the name into the scope around; `declares_with` are tokens with which it does where it
     does not always. `reads`: the old value is used too; `plain` are the operators with which it is not.
-    `needs_value`: without a value child nothing is defined.
-    `only`: a binding only where one of these tokens is there. `hoists`: tokens with which the name belongs to the
+    `needs_value`: without a value child nothing is defined, but for `constructed` types of targets where the part
+    `constructs` is there: C++ objects, which are made where they are declared. `only`: a binding only where one of these tokens is there. `hoists`: tokens with which the name belongs to the
     whole function (JavaScript's var). `first`: what is evaluated before the value. `maybe`: tokens with which the
     definition may or may not happen (C#'s ref). `mode`: how names in the target are treated, see `cpg.names`; with
     "field" the target's text is a field of the receiver, with "name" it is the name, whatever its type. `stores`:
@@ -417,6 +417,8 @@ class Binding:
     reads: bool = False
     plain: frozenset[str] = frozenset()
     needs_value: bool = False
+    constructs: Part | None = None
+    constructed: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
     hoists: frozenset[str] = frozenset()
     first: Part | None = None

@@ -222,6 +222,11 @@ CPP = replace(
     bindings={
         **C.bindings,
         "catch_clause": Binding("parameters", declares=True),
+        "declaration": replace(
+            C.bindings["declaration"],
+            constructs=("dependent_type", "qualified_identifier", "template_type", "type_identifier"),
+            constructed=frozenset({"array_declarator", "identifier"}),
+        ),
         "field_declaration": Binding("declarator", "default_value", declares=True, needs_value=True),
         "field_initializer": Binding("field_identifier", ("argument_list", "initializer_list")),
         "for_range_loop": Binding("declarator", ("initializer", "right"), declares=True),

@@ -49,6 +49,7 @@ struct Any {
     template <typename T> operator T() const;
     template <typename... T> Any operator()(T&&...) const { return 1; }
     template <typename T> Any& operator=(T&&);
+    template <typename T> Any& operator[](T&&) const;
     Any& operator++();
     Any operator++(int);
     Any* begin() const;
