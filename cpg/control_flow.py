@@ -326,41 +326,6 @@ class _Builder(SwitchFlow, TryFlow, ClauseFlow):
         done = yield self.optional(tree.part(node, rule.otherwise), [Pending(head, "done")])
         return done + target.left
 
-    def match(self, node: int, frontier: Frontier) -> Steps:
-        """Patterns in order; a pattern or guard that fails goes on to the next one."""
-        rule, tree = self.rule(node), self.tree
-        subjects = [self.bare(subject) for subject in tree.parts(node, rule.subject)]
-        for subject in subjects:
-            frontier = yield self.evaluate(subject, frontier)
-        if subjects:
-            head = self.point(subjects[0], "condition", tuple(subjects), frontier)[0].source
-            frontier = [Pending(head, "case")]
-        behind: Frontier = []
-        body = tree.part(node, rule.body)
-        for clause in tree.parts(body, rule.clause) if body >= 0 else []:
-            patterns = tree.parts(clause, rule.pattern)
-            taken, missed = frontier, []
-            for pattern in patterns:
-                final = len(patterns) == 1 and self._always_matches(pattern, rule)
-                kind = "statement" if final else "condition"
-                source = self.point(pattern, kind, (pattern,), taken)[0].source
-                self.graph.bound[source] = (pattern,)
-                taken = [Pending(source) if final else Pending(source, "true")]
-                missed = missed + ([] if final else [Pending(source, "false")])
-            guard = tree.part(clause, rule.guard)
-            if guard >= 0:
-                taken, failed = yield self.test(tree.children[guard][0], taken)
-                missed = missed + failed
-            behind += yield self.optional(tree.part(clause, rule.consequence), taken)
-            frontier = missed
-        return behind + frontier
-
-    def _always_matches(self, pattern: int, rule: base.Match) -> bool:
-        children = self.tree.children[pattern]
-        if len(children) == 1 and self.tree.types[children[0]] in self.language.dotted:
-            return len(self.tree.children[children[0]]) == 1
-        return not children and self.tree.code(pattern) == rule.wildcard
-
     def guarded(self, node: int, frontier: Frontier) -> Steps:
         """Header expressions, then the body; some managers swallow what it throws."""
         rule, tree = self.rule(node), self.tree

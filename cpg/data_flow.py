@@ -24,7 +24,8 @@ from __future__ import annotations
 
 from cpg.flow_graph import ENTRY, NOWHERE, FlowGraph
 from cpg.languages.base import Jump, Language
-from cpg.names import DEFINE, THROWN, USE, Names
+from cpg.name_walk import DEFINE, THROWN, USE
+from cpg.names import Names
 from cpg.parse import SyntaxTree
 from cpg.reaching import NO_FACTS, Branching, Definition, PointFacts, Straight, Use
 

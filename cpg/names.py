@@ -2,8 +2,7 @@
 
 One walk over the tree in the order in which the program evaluates it (the right side of an assignment before
 its target, the iterable of a loop before its variable) emits a flat list of events: a variable is used,
-defined or deleted, or something may throw. Each event belongs to the innermost point whose text it is in; those of
-a nested function to the points of its body.
+defined or deleted, or something may throw. `cpg.name_walk` holds the walk and the events, this file the constructs.
 
 A variable is where its name is declared plus a path: `x`, `x.f`, `x[]`. Scopes nest as in the language:
 
@@ -23,41 +22,35 @@ Cost: linear in the tree, times the nesting depth of scopes that declare somethi
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
-from collections.abc import Callable
 from typing import NamedTuple
 
-from cpg.access_paths import RECEIVER, bare, spell
+from cpg.access_paths import RECEIVER
 from cpg.captures import Captures, read_captures
 from cpg.flow_graph import NOWHERE
 from cpg.languages.base import Binding, Class, Comprehension, Function, Jump, Language, Part
+from cpg.name_walk import (
+    DECLARE,
+    DECLARING,
+    DEFINE,
+    EARLY,
+    HOIST,
+    HOIST_RESERVE,
+    IMPORT,
+    MAYBE,
+    PATTERN,
+    READ,
+    REMOVE,
+    RESERVE,
+    USE,
+    WRITE,
+    Actions,
+    Event,
+    NameWalk,
+)
 from cpg.parse import SyntaxTree
-from cpg.scopes import Scope, Scopes
+from cpg.scopes import Scope
 
-USE, DEFINE, DELETE, THROW = range(4)
-
-# How a name is treated where it stands.
-READ, WRITE, DECLARE, RESERVE, REMOVE, IMPORT, PATTERN, EARLY, HOIST, HOIST_RESERVE, MAYBE = range(11)
-_DECLARING = frozenset({DECLARE, RESERVE, PATTERN, EARLY, HOIST})
-"""Modes that reach the names in a target through the bindings inside it."""
 _MODES = {"define": WRITE, "delete": REMOVE, "import": IMPORT, "pattern": PATTERN, "field": WRITE, "name": WRITE}
-
-
-class Event(NamedTuple):
-    """`root` and `suffix` spell the variable as seen from `scope`; `spelled` is its name for people."""
-
-    kind: int
-    scope: Scope | None
-    root: str = ""
-    suffix: tuple[str, ...] = ()
-    spelled: str = ""
-    literal: str = ""
-    """Text of the last index where it is a literal: `a[0]` and `a[1]` are different elements."""
-    passed: bool = False
-    """A definition by called code, which may or may not happen."""
-
-
-THROWN = Event(THROW, None)
 
 
 class Variable(NamedTuple):
@@ -69,7 +62,7 @@ class Variable(NamedTuple):
     scope: Scope
 
 
-class Names:
+class Names(NameWalk):
     """Events of a whole tree, resolved.
 
     `texts`: see `cpg.flow_graph.evaluated_texts`. `events[i]` concerns variable `variables[i]` (-1 for THROW).
@@ -86,120 +79,19 @@ class Names:
         with_throws: bool = True,
         calls_define: bool = False,
     ) -> None:
-        self.tree = tree
-        self.language = language
-        self.calls = language.calls if calls_define else {}
-        self.events: list[Event] = []
-        self.own: defaultdict[int, list[int]] = defaultdict(list)
-        self._texts = texts
-        self._around: list[int] = [NOWHERE]
-        """The evaluated texts, and holes in them, around the node in hand."""
-        self._assigned = 0
-        """Number of the events that are already in `own`."""
-        self._emitting = _emitting(language, with_throws, calls_define)
-        self._with_throws = with_throws
+        super().__init__(tree, language, texts, with_throws, calls_define)
+        self.captures: dict[int, Captures] = {}
         self.table: list[Variable] = []
         self._numbers: dict[tuple[Scope, str, tuple[str, ...]], int] = {}
-        self._stack: list[tuple] = []
-        self._scope_of: dict[int, Scope] = {}
-        self._visited: set[int] = set()
-        self.captures: dict[int, Captures] = {}
         self._results: dict[int, tuple[Scope, list[int]]] = {}
         """Function -> its scope and the nodes that hold its named results."""
         self._literal_types: dict[int, int] = {}
         """Literal inside a literal -> the node of its type, -1 where that is not known."""
-        self._scopes = Scopes(language.hoisted)
-        self._module = self._scopes.add("module", None, 0, 0)
-        self._walk()
+        self._walk(_actions(language))
         self._scopes.close()
         self.variables = [self._resolve(position, event) for position, event in enumerate(self.events)]
 
-    # ------------------------------------------------------------------------------------------ the walk
-    def _walk(self) -> None:
-        """Visit nodes and run what is to be done after them, from a stack of (None or what, node, mode, scope)."""
-        actions, emitting = _actions(self.language), self._emitting
-        types, children = self.tree.types, self.tree.children
-        visited, scope_of, texts, stack = self._visited, self._scope_of, self._texts, self._stack
-        emit, leave = self._emit, self._leave
-        stack.append((None, 0, READ, self._module))
-        while stack:
-            what, node, mode, scope = stack.pop()
-            if what is not None:
-                what(node, mode, scope)
-                continue
-            if node in visited:
-                continue
-            if node in scope_of:
-                scope = scope_of[node]
-            kind, inner = types[node], children[node]
-            if node in texts:
-                self._enter(node)
-                stack.append((leave, node, mode, scope))
-            if inner and kind in emitting:
-                stack.append((emit, node, mode, scope))
-            if kind in actions:
-                actions[kind](self, node, mode, scope)
-            else:
-                for child in reversed(inner):
-                    if children[child] or types[child] in actions or child in texts:
-                        stack.append((None, child, READ, scope))
-
-    def _push(self, nodes: list[int], mode: int, scope: Scope) -> None:
-        """Visit the nodes next, in their order."""
-        if len(nodes) == 1:
-            self._stack.append((None, nodes[0], mode, scope))
-        elif nodes:
-            self._stack.extend([(None, node, mode, scope) for node in reversed(nodes)])
-
-    def _emit(self, node: int, mode: int, scope: Scope) -> None:
-        """What a node does after its children."""
-        kind = self.tree.types[node]
-        if kind in self.language.paths:
-            self._emit_path(node, mode, scope)
-        if kind in self.calls:
-            self._call(node, scope)
-        if kind in self.language.throwing and self._with_throws:
-            operators = self.language.throwing[kind]
-            if operators is None or not operators.isdisjoint(self.tree.tokens.get(node, ())):
-                self.events.append(THROWN)
-
-    def _assign(self) -> None:
-        """Give the events since the last call to the text that they are in."""
-        around, count = self._around[-1], len(self.events)
-        if around != NOWHERE and self._assigned < count:
-            self.own[around].extend(range(self._assigned, count))
-        self._assigned = count
-
-    def _enter(self, node: int) -> None:
-        """Begin the text of a point, or a part of it."""
-        self._assign()
-        around, point = self._around[-1], self._texts[node]
-        inside = node if point != NOWHERE else NOWHERE
-        if around != NOWHERE:
-            if self._texts[around] == node:  # the text around this point is its own
-                inside = around
-            elif point in (node, NOWHERE):
-                self.own[around].append(-1 - node)
-        self._around.append(inside)
-
-    def _leave(self, node: int, mode: int, scope: Scope) -> None:
-        self._assign()
-        self._around.pop()
-
-    def _nothing(self, node: int, mode: int, scope: Scope) -> None:
-        """A subtree that names no variable."""
-
-    def _mark_visited(self, node: int, mode: int, scope: Scope) -> None:
-        self._visited.add(node)
-
-    def _children(self, node: int, mode: int, scope: Scope) -> None:
-        children = self.tree.children[node]
-        if children:
-            self._push(self._without_ignored(node, children), READ, scope)
-
-    def _target(self, node: int, mode: int, scope: Scope) -> None:
-        self._push(self._without_ignored(node, self.tree.children[node]), mode, scope)
-
+    # ---------------------------------------------------------------------------------------- constructs
     def _initializer(self, node: int, mode: int, scope: Scope) -> None:
         tree, language = self.tree, self.language
         for child in tree.children[node]:
@@ -222,17 +114,6 @@ class Names:
         # `case a:` binds a; `case a.b:` compares with a.b.
         mode = READ if mode == PATTERN and len(children) > 1 else mode
         self._push(children[:1], mode, scope)
-
-    def _without_ignored(self, node: int, children: list[int]) -> list[int]:
-        tree, kind = self.tree, self.tree.types[node]
-        ignored, intrinsic = self.language.ignored_parts.get(kind, ()), self.language.intrinsic.get(kind)
-        for part in ignored:
-            dropped = tree.parts(node, part)
-            children = [child for child in children if child not in dropped]
-        if intrinsic is not None:
-            tags = [child for child in tree.parts(node, intrinsic) if not tree.children[child]]
-            children = [child for child in children if child not in tags or not tree.code(child)[:1].islower()]
-        return children
 
     def _keyed(self, node: int, mode: int, scope: Scope) -> None:
         children = self.tree.children[node]
@@ -258,7 +139,7 @@ class Names:
         return known is None or known < 0 or tree.types[known] not in rule.indexed
 
     def _block(self, node: int, mode: int, scope: Scope) -> None:
-        if mode in _DECLARING:  # a function's parameters, which belong to its scope; a prototype's are its own
+        if mode in DECLARING:  # a function's parameters, which belong to its scope; a prototype's are its own
             self._target(node, mode, scope)
             return
         inner = scope
@@ -274,7 +155,7 @@ class Names:
         rule: Binding = self.language.bindings[self.tree.types[node]]
         tokens = self.tree.tokens.get(node, ())
         if rule.only and rule.only.isdisjoint(tokens):
-            passed_on = mode in _DECLARING or self.tree.types[node] in self.language.targets
+            passed_on = mode in DECLARING or self.tree.types[node] in self.language.targets
             self._push(self._without_ignored(node, self.tree.children[node]), mode if passed_on else READ, scope)
             return
         targets = self.tree.parts(node, rule.target)
@@ -287,7 +168,7 @@ class Names:
         wanted = _MODES[rule.mode]
         if mode == HOIST or not rule.hoists.isdisjoint(tokens):
             wanted = HOIST_RESERVE if rule.needs_value and not values else HOIST
-        elif mode in _DECLARING and not (mode == RESERVE and values):
+        elif mode in DECLARING and not (mode == RESERVE and values):
             wanted = mode
         elif rule.needs_value and not values:
             wanted = RESERVE
@@ -400,7 +281,7 @@ class Names:
         self._assign()
         self._around.append(NOWHERE)
 
-    _close_hole = _leave
+    _close_hole = NameWalk._leave
 
     def _comprehension(self, node: int, mode: int, scope: Scope) -> None:
         rule = self.language.expressions[self.tree.types[node]]
@@ -432,91 +313,15 @@ class Names:
         for child in self.tree.children[node]:
             scope.redirects[self.tree.code(child)] = self.language.redirects[self.tree.types[node]]
 
-    # -------------------------------------------------------------------------------------------- events
-    def _identifier(self, node: int, mode: int, scope: Scope) -> None:
-        name = self.tree.code(node)
-        if mode == READ:
-            self.events.append(Event(USE, scope, name, (), name))
-        elif mode == REMOVE:
-            self.events.append(Event(USE, scope, name, (), name))
-            self.events.append(Event(DELETE, scope, name, (), name))
-        else:
-            self._declare(name, mode, scope)
-            if mode not in (RESERVE, HOIST_RESERVE):
-                self.events.append(Event(DEFINE, scope, name, (), name, passed=mode == MAYBE))
-
-    def _declare(self, name: str, mode: int, scope: Scope) -> None:
-        position = len(self.events)
-        if mode in (EARLY, HOIST, HOIST_RESERVE):
-            position = 0
-            scope = scope if mode == EARLY else self._around_blocks(scope)
-            scope.names.pop(name, None)
-        elif mode in (DECLARE, RESERVE):
-            position = 0 if self.language.declared_throughout else position
-        else:
-            if not self.language.hoisted:
-                return
-            scope = self._around_blocks(scope)
-        if name not in scope.redirects:
-            scope.names.setdefault(name, position)
-
-    def _around_blocks(self, scope: Scope) -> Scope:
-        while scope.kind in ("block", "comprehension") and scope.parent:
-            scope = scope.parent
-        return scope
-
-    def _receiver(self, node: int, mode: int, scope: Scope) -> None:
-        self.events.append(Event(USE, scope, RECEIVER, (), self.tree.code(node)))
-
     def _path(self, node: int, mode: int, scope: Scope) -> None:
         rule, tokens = self.language.paths[self.tree.types[node]], self.tree.tokens.get(node, ())
         binding = self.language.bindings.get(self.tree.types[node])
         if binding is not None and not binding.only.isdisjoint(tokens):
             self._binding(node, mode, scope)
-        elif mode in _DECLARING and rule.only and rule.only.isdisjoint(tokens):
+        elif mode in DECLARING and rule.only and rule.only.isdisjoint(tokens):
             self._target(node, mode, scope)
         else:
             self._children(node, mode, scope)
-
-    def _write(self, node: int, mode: int, scope: Scope) -> None:
-        """The write of a read-and-write, after its value; what the target itself reads was read before."""
-        node = bare(self.tree, self.language, node)
-        kind = self.tree.types[node]
-        around = self.language.parentheses | self.language.targets
-        while kind in around and self.tree.children[node]:
-            node = bare(self.tree, self.language, self.tree.children[node][0])
-            kind = self.tree.types[node]
-        if kind in self.language.identifiers:
-            self._identifier(node, mode, scope)
-        elif kind in self.language.paths:
-            self._emit_path(node, mode, scope)
-
-    def _call(self, node: int, scope: Scope) -> None:
-        """The definitions that called code may make: of the receiver and of what is passed."""
-        tree, language = self.tree, self.language
-        rule = self.calls[tree.types[node]]
-        passed = tree.parts(node, rule.receiver)
-        for callee in tree.parts(node, rule.callee):
-            path = language.paths.get(tree.types[callee])
-            passed += tree.parts(callee, path.base) if path is not None and path.member is not None else []
-        for group in tree.parts(node, rule.arguments):
-            passed += tree.children[group]
-        for argument in passed:
-            path = spell(tree, language, argument)
-            while path is None and tree.types[argument] in language.passing and tree.children[argument]:
-                argument = tree.children[argument][-1]
-                path = spell(tree, language, argument)
-            if path is not None:
-                self.events.append(Event(DEFINE, scope, *path, passed=True))
-
-    def _emit_path(self, node: int, mode: int, scope: Scope) -> None:
-        path = spell(self.tree, self.language, node)
-        if path is None:
-            return
-        kind = {READ: USE, REMOVE: DELETE}.get(mode, DEFINE)
-        if kind == DELETE:
-            return
-        self.events.append(Event(kind, scope, *path, passed=mode == MAYBE))
 
     # ---------------------------------------------------------------------------------------- resolution
     def _resolve(self, position: int, event: Event) -> int:
@@ -546,7 +351,7 @@ class Names:
 
 
 @functools.lru_cache(maxsize=None)
-def _actions(language: Language) -> dict[str, Callable[[Names, int, int, Scope], None]]:
+def _actions(language: Language) -> Actions:
     """Node type -> what visiting such a node does. Without an entry its children are read."""
     returns: list[str] = []
     if any(function.results is not None for function in language.functions.values()):
@@ -576,13 +381,3 @@ def _actions(language: Language) -> dict[str, Callable[[Names, int, int, Scope],
         )
         for kind in kinds
     }
-
-
-@functools.lru_cache(maxsize=None)
-def _emitting(language: Language, with_throws: bool, calls_define: bool) -> frozenset[str]:
-    """Types of the nodes that do something after their children."""
-    return frozenset({
-        *language.paths,
-        *(language.calls if calls_define else ()),
-        *(language.throwing if with_throws else ()),
-    })

@@ -1,5 +1,5 @@
 """Control flow of switches: as a statement, as an expression, without a selector, as a choice (Go's select), and
-with labels that stand anywhere in the body (C)."""
+with labels that stand anywhere in the body (C); and of match."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Scattered(Target):
 
 
 class SwitchFlow(ExpressionFlow):
-    """The rules of `base.Switch`; statements come from the class that builds bodies."""
+    """The rules of `base.Switch` and `base.Match`; statements come from the class that builds bodies."""
 
     def switch(self, node: int, frontier: Frontier) -> Steps:
         """switch as a statement: without a default, no case may match."""
@@ -104,6 +104,41 @@ class SwitchFlow(ExpressionFlow):
         if rule.choice:
             return frontier, self.point(node, "condition", (), frontier)[0].source
         return frontier, -1
+
+    def match(self, node: int, frontier: Frontier) -> Steps:
+        """Patterns in order; a pattern or guard that fails goes on to the next one."""
+        rule, tree = self.rule(node), self.tree
+        subjects = [self.bare(subject) for subject in tree.parts(node, rule.subject)]
+        for subject in subjects:
+            frontier = yield self.evaluate(subject, frontier)
+        if subjects:
+            head = self.point(subjects[0], "condition", tuple(subjects), frontier)[0].source
+            frontier = [Pending(head, "case")]
+        behind: Frontier = []
+        body = tree.part(node, rule.body)
+        for clause in tree.parts(body, rule.clause) if body >= 0 else []:
+            patterns = tree.parts(clause, rule.pattern)
+            taken, missed = frontier, []
+            for pattern in patterns:
+                final = len(patterns) == 1 and self._always_matches(pattern, rule)
+                kind = "statement" if final else "condition"
+                source = self.point(pattern, kind, (pattern,), taken)[0].source
+                self.graph.bound[source] = (pattern,)
+                taken = [Pending(source) if final else Pending(source, "true")]
+                missed = missed + ([] if final else [Pending(source, "false")])
+            guard = tree.part(clause, rule.guard)
+            if guard >= 0:
+                taken, failed = yield self.test(tree.children[guard][0], taken)
+                missed = missed + failed
+            behind += yield self.optional(tree.part(clause, rule.consequence), taken)
+            frontier = missed
+        return behind + frontier
+
+    def _always_matches(self, pattern: int, rule: base.Match) -> bool:
+        children = self.tree.children[pattern]
+        if len(children) == 1 and self.tree.types[children[0]] in self.language.dotted:
+            return len(self.tree.children[children[0]]) == 1
+        return not children and self.tree.code(pattern) == rule.wildcard
 
     def _scattered(self, body: int, switch: Scattered) -> Steps:
         """The body as a statement that control enters at its labels only."""
