@@ -153,7 +153,7 @@ def test_what_programs_do_is_in_their_graph(seed: int) -> None:
 
 @needs_node
 def test_what_is_in_the_graph_of_small_programs_happens() -> None:
-    """All but rare ways: ten times the runs show every step of these programs, and all but 16 of 2,111 flows. Those
+    """All but rare ways: ten times the runs show every step of these programs, and all but 16 of 2,169 flows. Those
     leave an array pattern that could throw between its elements, and does not.
     """
     small = [_reported()[seed] for seed in SMALL]
