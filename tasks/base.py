@@ -8,6 +8,9 @@ from typing import Any
 
 from .errors import PlaceholderError, TaskInputError, TaskLanguageError, unknown_name
 
+ANSWER = "{answer}"
+"""Stands in a task's frame where the answer belongs."""
+
 
 @dataclass(frozen=True)
 class Example:
@@ -36,8 +39,13 @@ class Task:
         name: its key in `TASKS`.
         summary: one line for listings.
         placeholder: text that stands in a source, exactly once, for what is to be generated; None for tasks whose
-            answer replaces nothing.
+            answer replaces nothing of the source.
         languages: languages that sources may be in.
+        answer_language: the language of answers: "source" (that of the source), "english", or a programming language.
+        frames: for tasks without a placeholder: source language -> the texts in front of and behind the source in
+            a model's input; one of them holds `ANSWER`. Models that were pre-trained to fill gaps know this form of
+            question; the graph is that of the source alone.
+        embedded: whether there is an honest embedded source of examples.
         max_source_tokens: longest source, in tokens of the backbone's tokenizer.
         max_target_tokens: longest target, in tokens of the backbone's tokenizer.
         metrics: names in `tasks.metrics.METRICS`, in the order in which they are shown. Higher is better for each.
@@ -53,6 +61,9 @@ class Task:
     max_target_tokens: int
     metrics: tuple[str, ...]
     headline: str
+    answer_language: str = "source"
+    frames: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    embedded: bool = True
     generation: Mapping[str, Any] = field(default_factory=dict)
 
     def model_input(self, source: str) -> str:
@@ -72,6 +83,14 @@ class Task:
         if problem:
             raise PlaceholderError(f"source {problem}")
         return source
+
+    def frame(self, language: str) -> tuple[str, str] | None:
+        """What stands around a source in `language`; None for tasks whose sources hold the placeholder themselves."""
+        return self.frames[language] if self.frames else None
+
+    def language_of_answers(self, language: str) -> str:
+        """The language that answers to a source in `language` are in."""
+        return language if self.answer_language == "source" else self.answer_language
 
     def placeholder_problem(self, source: str) -> str | None:
         """What is wrong with the placeholder of `source` and what to do, or None."""

@@ -28,7 +28,8 @@ from typing import Any
 
 from .code_tokens import code_tokens
 
-LIBRARY_LANGUAGES = {"python": "python", "java": "java"}
+LIBRARY_LANGUAGES = {"python": "python", "java": "java", "csharp": "c_sharp", "javascript": "javascript", "c": "c",
+                     "cpp": "cpp", "go": "go"}
 """Our language names and the library's."""
 
 PARTS = ("ngram", "weighted_ngram", "syntax", "data_flow")
@@ -76,6 +77,10 @@ class CodeBleuScorer:
         flows = [self._data_flow_counts(prediction, reference) for prediction, reference in pairs]
         single = [self._total([pair], [flow]).value for pair, flow in zip(pairs, flows)]
         return self._total(pairs, flows), single
+
+    def has_data_flow(self, code: str) -> bool:
+        """Whether the library finds a data-flow edge in it."""
+        return bool(self._data_flow(code.strip()))
 
     def _total(self, pairs: list[tuple[str, str]], flows: list[tuple[int, int]]) -> CodeBleu:
         matched, total = sum(flow[0] for flow in flows), sum(flow[1] for flow in flows)

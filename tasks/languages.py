@@ -6,15 +6,29 @@ import ast
 import logging
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from .base import Task
 from .errors import TaskLanguageError
 
 LOG = logging.getLogger(__name__)
-SAMPLE = 50
+SAMPLE = 200
 NEARLY_ALL = 0.9
+ENOUGH = 0.2
+"""Part of the sample that has to show a language at all: short snippets in braces often show none."""
+
+MARKS: dict[str, re.Pattern[str]] = {language: re.compile(pattern) for language, pattern in {
+    "java": r"\b(?:final|boolean|String|throws|extends|implements|instanceof|super|Override|Integer|java)\b",
+    "csharp": r"\b(?:string|bool|foreach|using|namespace|override|virtual|readonly|internal|params|Console|Task)\b|\bget;|\bset;",
+    "javascript": r"\b(?:function|let|const|undefined|require|prototype|typeof|var)\b|===|!==|=>",
+    "typescript": r":\s*(?:string|number|boolean|void|any|unknown)\b|\b(?:readonly|keyof|as const)\b",
+    "c": r"#include\s*<\w+\.h>|\b(?:struct|NULL|sizeof|unsigned|typedef|malloc|printf|size_t)\b|\bchar\s*\*|->",
+    "cpp": r"\w::\w|\b(?:template|nullptr|std|typename|constexpr|auto|virtual|delete)\b|#include\s*<\w+>",
+    "go": r"\bfunc\b|:=|\b(?:nil|chan|defer|range|package|interface\s*\{\})\b",
+}.items()}
+"""What is common in one language and rare or wrong in the others."""
 
 
 def reads_as_python(source: str) -> bool:
@@ -28,30 +42,35 @@ def reads_as_python(source: str) -> bool:
     return True
 
 
-def reads_as_java(source: str) -> bool:
-    """Whether `source` has the look of Java methods: no Python, statements that end in `;`, a body in braces."""
-    return bool(re.search(r"\)[^;{]*\{.*[;}]\s*\}", source, re.DOTALL)) and not reads_as_python(source)
-
-
-DETECTORS: dict[str, Callable[[str], bool]] = {"python": reads_as_python, "java": reads_as_java}
+def shown_language(source: str) -> str | None:
+    """The language that `source` shows: Python where it parses as such, else the one with the most marks; None where
+    no language has any or two have as many."""
+    if reads_as_python(source):
+        return "python"
+    counts = Counter({language: len(pattern.findall(source)) for language, pattern in MARKS.items()})
+    (first, most), (_, second) = counts.most_common(2)
+    return first if most > second else None
 
 
 def told_language(sources: Sequence[str], folder: Path, task: Task) -> tuple[str, str]:
-    """The language that at least 90 % of the first 50 sources read as, and one line that says so (also logged).
+    """The language that nearly all of the first sources show that show any, and one line that says so (also logged).
+
+    A task with a single language has that one.
 
     Raises:
-        TaskLanguageError: none fits.
+        TaskLanguageError: they show none, more than one, or one that the task does not have.
     """
+    if len(task.languages) == 1:
+        return task.languages[0], f"{task.languages[0]}: the only one of task {task.name!r}"
     sample = sources[:SAMPLE]
-    shares = {language: sum(map(DETECTORS[language], sample)) / len(sample)
-              for language in task.languages if language in DETECTORS}
-    fitting = [language for language, share in shares.items() if share >= NEARLY_ALL]
-    if len(fitting) != 1:
-        shown = ", ".join(f"{100 * share:.0f} % read as {language}" for language, share in shares.items())
+    shown = Counter(filter(None, map(shown_language, sample)))
+    (language, count), total = (shown.most_common(1) or [("", 0)])[0], sum(shown.values())
+    if total < ENOUGH * len(sample) or count < NEARLY_ALL * total or language not in task.languages:
+        found = ", ".join(f"{number} read as {name}" for name, number in shown.most_common()) or "none reads as any"
         raise TaskLanguageError(f"data folder {folder}: rows have no field 'language' and their sources do not show one "
-                                f"({shown} of {len(sample)}); expected one of: {', '.join(task.languages)}: add the field "
+                                f"(of {len(sample)}, {found}); expected one of: {', '.join(task.languages)}: add the field "
                                 f"'language' to the rows or pass a language")
-    how = (f"{fitting[0]}: rows without field 'language' take it because {100 * shares[fitting[0]]:.0f} % of the first "
-           f"{len(sample)} sources read as {fitting[0]}")
+    how = (f"{language}: rows without field 'language' take it because {count} of the first {len(sample)} sources read as "
+           f"{language} and {total - count} as another")
     LOG.warning("data folder %s: language %s", folder, how)
-    return fitting[0], how
+    return language, how

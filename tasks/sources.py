@@ -83,6 +83,8 @@ def load_source(specification: str, task: Task, cache_dir: str | Path | None = N
         raise UnknownSourceError(f"the source of data {specification!r} "
                                  f"{'lacks what follows the colon' if source.needs_argument else 'takes no argument'}; "
                                  f"expected {source.usage!r}")
+    if name == "embedded" and not task.embedded:
+        raise UnknownSourceError(f"task {task.name!r} has no embedded examples; give data of your own with file:PATH")
     if language is not None:
         task.check_language(language)
     folder = Path(cache_dir) if cache_dir is not None else None

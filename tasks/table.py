@@ -5,8 +5,11 @@ from __future__ import annotations
 from .assertion import ASSERTION
 from .base import Task
 from .errors import UnknownTaskError, unknown_name
+from .repair import REPAIR
+from .summarization import SUMMARIZATION
+from .translation import TRANSLATION
 
-TASKS: dict[str, Task] = {task.name: task for task in (ASSERTION,)}
+TASKS: dict[str, Task] = {task.name: task for task in (ASSERTION, SUMMARIZATION, TRANSLATION, REPAIR)}
 
 
 def get_task(name: str) -> Task:

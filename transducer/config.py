@@ -7,16 +7,20 @@ from __future__ import annotations
 import argparse
 import math
 import typing
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from .errors import ConfigurationError, UnknownNameError
 from .methods import METHODS
 
+if typing.TYPE_CHECKING:
+    from tasks import Task
+
 
 def option(default, help: str, **metadata):
-    """A field with its help text; `metadata` may hold `choices`, `minimum` and `maximum`."""
+    """A field with its help text; `metadata` may hold `choices`, `minimum`, `maximum` and `or_zero`, with which 0 is taken
+    whatever the minimum."""
     return field(default=default, metadata={"help": help, **metadata})
 
 
@@ -55,7 +59,7 @@ class TrainSettings(TransducerSettings):
     revision: str = option("", "revision of a hub model")
     method: str = option("transducer", "what to train", choices=tuple(METHODS))
     baselines: tuple[str, ...] = option((), "further methods, trained on the same data and budget", choices=tuple(METHODS))
-    output: str = option("runs/assert", "the run folder")
+    output: str = option("", "the run folder; empty: runs/TASK")
     resume: bool = option(False, "go on with the run in the output folder from its last checkpoint")
     overwrite: bool = option(False, "replace the run in the output folder")
     epochs: float = option(1.0, "passes over the training examples; the paper: 1", minimum=0.0)
@@ -70,9 +74,11 @@ class TrainSettings(TransducerSettings):
     train_limit: int = option(3000, "training examples used at most; 0: all", minimum=0)
     valid_limit: int = option(200, "validation examples used at most; 0: all", minimum=0)
     test_limit: int = option(300, "test examples used at most; 0: all", minimum=0)
-    max_source_tokens: int = option(400, "longest input in tokens; the paper: 400", minimum=16)
-    max_target_tokens: int = option(64, "longest target in tokens; the paper: 150", minimum=4)
-    beams: int = option(2, "beams in generation; the paper: 2", minimum=1)
+    max_source_tokens: int = option(0, "longest input in tokens; 0: the task's; the paper: 400", minimum=16, or_zero=True)
+    max_target_tokens: int = option(0, "longest target in tokens; 0: the task's; the paper: 150", minimum=4, or_zero=True)
+    overlong: str = option("truncate", "what becomes of longer examples; error ends the run, skip leaves them out, both counted",
+                           choices=("truncate", "skip", "error"))
+    beams: int = option(0, "beams in generation; 0: the task's; the paper: 2", minimum=0)
     precision: str = option("auto", "arithmetic: auto measures which is faster", choices=("auto", "float32", "bfloat16"))
     engine: str = option("auto", "graph engine: dgl, or torch with the same numbers; auto: dgl where it can be used",
                          choices=("auto", "dgl", "torch"))
@@ -81,6 +87,12 @@ class TrainSettings(TransducerSettings):
 
     def transducer_settings(self) -> TransducerSettings:
         return TransducerSettings(**{entry.name: getattr(self, entry.name) for entry in fields(TransducerSettings)})
+
+    def for_task(self, task: Task) -> TrainSettings:
+        """The settings with what they leave to the task filled in."""
+        return replace(self, max_source_tokens=self.max_source_tokens or task.max_source_tokens,
+                       max_target_tokens=self.max_target_tokens or task.max_target_tokens,
+                       beams=self.beams or task.generation["num_beams"], output=self.output or f"runs/{task.name}")
 
     def methods(self) -> tuple[str, ...]:
         """The method and the baselines, each once."""
@@ -187,6 +199,8 @@ def _checked(entry, kind, value):
         raise wrong("a whole number" if kind is int else "text")
     _check_choice(entry.name, value, choices)
     minimum, maximum = entry.metadata.get("minimum"), entry.metadata.get("maximum")
+    if value == 0 and entry.metadata.get("or_zero"):
+        return value
     if minimum is not None and value < minimum or maximum is not None and value > maximum:
         raise wrong(f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}")
     return value

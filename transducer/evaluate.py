@@ -76,13 +76,14 @@ def main(arguments: list[str] | None = None) -> int:
     backbone = load_backbone(options.model) if options.model else None
     model = TransducerModel.from_pretrained(options.transducer, backbone)
     task = get_task(model.task or settings.task)
+    settings = settings.for_task(task)
     splits = load_source(options.data, task, language=options.language or None, progress=not options.quiet)
     examples = limited(splits.test, settings.test_limit)
     preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)
     predictions = predict(model, preparer, [(example.source, example.language) for example in examples],
                           beams=settings.beams, progress=not options.quiet)
     scores = score_predictions(task, predictions, [example.target for example in examples],
-                               [example.language for example in examples])
+                               [task.language_of_answers(example.language) for example in examples])
     loss = evaluation_loss(model, preparer.with_labels(examples, PreparationReport()), 32)
     if options.output:
         write_json_lines(options.output, [

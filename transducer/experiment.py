@@ -9,7 +9,7 @@ import shutil
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from transformers import set_seed
 
 from checkpoints.artefact import folder_bytes
 from tasks import Example, Task
+from tasks.datasets import SPLITS
 
 from .adapted_model import AdaptedModel
 from .backbone import Backbone, load_backbone
@@ -28,6 +29,7 @@ from .evaluate import predict, score_predictions
 from .measure import ResultRow, git_commit, hardware, package_versions, peak_memory
 from .methods import build_method, method_class
 from .model import TransducerModel
+from .overlong import within_limits
 from .prepare import PreparationReport, Preparer
 from .processes import is_main_process
 from .storage import write_json_lines
@@ -64,20 +66,34 @@ class Experiment:
     """
 
     def __init__(self, settings: TrainSettings, task: Task, data: Data, backbone: Backbone, console: Console):
-        self._settings, self._task, self._data, self._console = settings, task, data, console
+        self._settings, self._task, self._console = settings, task, console
         self._unused_backbone: Backbone | None = backbone
         self._preparer = Preparer(backbone, task, settings.max_source_tokens, settings.max_target_tokens)
+        self._data, self._skipped = self._within_limits(data)
+
+    def _within_limits(self, data: Data) -> tuple[Data, int]:
+        """The examples that `--overlong` lets in, and how many it does not."""
+        kept = {split: within_limits(getattr(data, split), split, self._settings.overlong, self._task, self._preparer.text)
+                for split in SPLITS}
+        skipped = sum(len(getattr(data, split)) - len(examples) for split, examples in kept.items())
+        if skipped:
+            self._console.print(f"{skipped:,} examples longer than the limits are left out: "
+                                + ", ".join(f"{len(kept[split]):,} {split}" for split in SPLITS) + " remain", highlight=False)
+        return replace(data, **kept), skipped
 
     @cached_property
     def _prepared(self) -> PreparedData:
         """Made at the first use, for all runs: text and graph depend on the tokenizer, not on method or seed."""
-        report = PreparationReport()
+        report = PreparationReport(skipped=self._skipped)
         train, valid, test = (self._preparer.with_labels(split, report, self._progress)
                               for split in (self._data.train, self._data.valid, self._data.test))
         if report.truncated:
+            what = "a window around the placeholder" if self._task.placeholder else "their beginning"
             self._console.print(f"{report.truncated:,} of {report.examples:,} sources are longer than "
-                                f"{self._settings.max_source_tokens} tokens and were cut to a window around the placeholder",
-                                highlight=False)
+                                f"{self._settings.max_source_tokens} tokens and were cut to {what}", highlight=False)
+        if report.targets_truncated:
+            self._console.print(f"{report.targets_truncated:,} of {report.examples:,} targets are longer than "
+                                f"{self._settings.max_target_tokens} tokens and were cut for the loss", highlight=False)
         return PreparedData(train, valid, test, report)
 
     @property
@@ -159,8 +175,8 @@ class Experiment:
                               beams=self._settings.beams, batch_size=batch_size, progress=self._progress)
         row.generate_peak_bytes, row.generate_seconds = peak.bytes, time.perf_counter() - begin
         scores = score_predictions(self._task, answers, [example.target for example in examples],
-                                   [example.language for example in examples])
-        row.scores, row.signatures = scores.values, scores.signatures
+                                   [self._task.language_of_answers(example.language) for example in examples])
+        row.scores, row.signatures, row.score_details = scores.values, scores.signatures, scores.details
         write_json_lines(folder / "predictions.jsonl", [
             {"id": example.id, "source": example.source, "target": example.target, "prediction": answer,
              "scores": {name: values[index] for name, values in scores.per_example.items()}}

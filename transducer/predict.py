@@ -1,10 +1,12 @@
-"""Completes the placeholder in a file of the user's.
+"""Answers the question of a transducer's task for a file of the user's.
 
     python -m transducer.predict --transducer runs/assert/transducer test_shapes.py
     python -m transducer.predict --transducer runs/assert/transducer ShapeTest.java --focal Shape.java
+    python -m transducer.predict --transducer runs/summarize/transducer shapes.py --function area
 
-The model reads what it was trained on: the test that holds the placeholder, then the function under test. The latter is
-the last function that the test calls and that `--focal` files, or else the file itself, define.
+The model reads what it was trained on. For a task with a placeholder that is the test that holds it, then the function
+under test: the last function that the test calls and that `--focal` files, or else the file itself, define. For any other
+task it is the function that `--function` names, or the whole file.
 """
 from __future__ import annotations
 
@@ -13,21 +15,22 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints.artefact import read_artefact
+
 from .commands import CommandParser, command_line
 from .config import GENERATION_FIELDS, TrainSettings, add_options, resolve
 from .errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
     from cpg import CodePropertyGraph
-
-LANGUAGE_OF_SUFFIX = {".py": "python", ".java": "java"}
-
+    from tasks import Task
 
 def main(arguments: list[str] | None = None) -> int:
     parser = CommandParser(prog="python -m transducer.predict", description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path, metavar="FILE", help="source file with the placeholder \"<AssertPlaceHolder>\"")
+    parser.add_argument("file", type=Path, metavar="FILE", help="source file; for assert with the placeholder \"<AssertPlaceHolder>\"")
     parser.add_argument("--transducer", type=Path, required=True, help="folder of a saved transducer")
     parser.add_argument("--focal", type=Path, nargs="*", default=[], metavar="FILE", help="files that define the function under test")
+    parser.add_argument("--function", default="", metavar="NAME", help="the function of the file that is meant, for tasks without a placeholder")
     parser.add_argument("--model", help="the backbone, where it is not to be found under the name in the transducer")
     parser.add_argument("--language", default="", help="language of the file; by default told by its suffix")
     add_options(parser, TrainSettings, GENERATION_FIELDS)
@@ -35,20 +38,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print answer, model input and language as JSON")
     options = parser.parse_args(arguments)
     settings = resolve(TrainSettings, {name: value for name, value in vars(options).items() if name in GENERATION_FIELDS})
-    language = options.language or LANGUAGE_OF_SUFFIX.get(options.file.suffix, "")
-    if not language:
-        raise ConfigurationError(f"cannot tell the language of {options.file} by its suffix; give --language, one of: "
-                                 f"{', '.join(LANGUAGE_OF_SUFFIX.values())}")
-
+    text = _read(options.file)
+    focal_texts = [_read(path) for path in options.focal] or [text]
     from tasks import get_task
 
-    task = get_task("assert")
+    task = get_task(read_artefact(options.transducer).config["task"] or settings.task)
+    settings = settings.for_task(task)
+    language = options.language or _language_of(options.file, task)
     task.check_language(language)
-    text = _read(options.file)
-    problem = task.placeholder_problem(text)
-    if problem:
-        raise DataError(f"{options.file} {problem}")
-    source = model_source(text, [_read(path) for path in options.focal] or [text], language, task.placeholder)
+    if task.placeholder:
+        problem = task.placeholder_problem(text)
+        if problem:
+            raise DataError(f"{options.file} {problem}")
+        source = model_source(text, focal_texts, language, task.placeholder)
+    elif options.write:
+        raise ConfigurationError(f"--write replaces a placeholder, and task {task.name!r} has none; leave it out")
+    else:
+        source = _function_source(text, language, options.function, options.file)
 
     from .backbone import load_backbone
     from .evaluate import predict
@@ -78,6 +84,30 @@ def _read(path: Path) -> str:
         raise DataError(f"no file {path}; give an existing source file") from None
     except (UnicodeDecodeError, IsADirectoryError) as error:
         raise DataError(f"{path} is no UTF-8 text file ({error}); give a source file") from None
+
+
+def _language_of(path: Path, task: Task) -> str:
+    from cpg import LANGUAGES
+
+    suffixes = {suffix: name for name in task.languages for suffix in LANGUAGES[name].extensions}
+    if path.suffix not in suffixes:
+        raise ConfigurationError(f"cannot tell the language of {path} by its suffix; give --language, one of: "
+                                 f"{', '.join(task.languages)}")
+    return suffixes[path.suffix]
+
+
+def _function_source(text: str, language: str, name: str, path: Path) -> str:
+    """The function called `name`, or the whole text where no name is given."""
+    from cpg import extract
+
+    if not name:
+        return text
+    functions = _functions(extract(text, language))
+    chosen = [(start, end) for found, start, end in functions if found == name]
+    if len(chosen) != 1:
+        names = ", ".join(sorted({found for found, _, _ in functions if found})) or "none"
+        raise DataError(f"{path} defines {len(chosen) or 'no'} functions called {name!r}, expected one; it has: {names}")
+    return _cut(text, *chosen[0]) + "\n"
 
 
 def _completed(text: str, placeholder: str, answer: str) -> str:

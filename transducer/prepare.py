@@ -21,10 +21,13 @@ from .text import EncodedSource, TextEncoder
 
 @dataclass
 class PreparationReport:
-    """What preparation did: examples, those cut to the window, those whose code did not parse, seconds and bytes."""
+    """What preparation did: examples, those left out for their length, sources and targets cut to the limits, those
+    whose code did not parse, seconds and bytes."""
 
     examples: int = 0
+    skipped: int = 0
     truncated: int = 0
+    targets_truncated: int = 0
     with_diagnostics: int = 0
     nodes: int = 0
     edges: Counter = field(default_factory=Counter)
@@ -32,7 +35,8 @@ class PreparationReport:
     graph_bytes: int = 0
 
     def to_dict(self) -> dict:
-        return {"examples": self.examples, "truncated": self.truncated, "with_diagnostics": self.with_diagnostics,
+        return {"examples": self.examples, "skipped": self.skipped, "truncated": self.truncated,
+                "targets_truncated": self.targets_truncated, "with_diagnostics": self.with_diagnostics,
                 "nodes": self.nodes, "edges": dict(sorted(self.edges.items())),
                 "graph_milliseconds_per_example": round(1000 * self.graph_seconds / max(1, self.examples), 3),
                 "graph_bytes": self.graph_bytes}
@@ -42,13 +46,14 @@ class Preparer:
     """Text and graphs for one task, one backbone's tokenizer, and given limits in tokens."""
 
     def __init__(self, backbone: Backbone, task: Task, max_source_tokens: int, max_target_tokens: int):
-        self.text = TextEncoder(backbone.tokenizer, task.placeholder, max_source_tokens, max_target_tokens)
+        self.text = TextEncoder(backbone.tokenizer, task.placeholder, max_source_tokens, max_target_tokens,
+                                framed=bool(task.frames))
         self._task = task
         self._bags = NodeBags(backbone.tokenizer)
 
     def model_input(self, source: str, language: str, report: PreparationReport) -> tuple[EncodedSource, PreparedExample]:
         """The input made from a source: its tokens, and the graph of the text that the model sees."""
-        encoded = self.text.encode_source(self._task.model_input(source))
+        encoded = self.text.encode_source(self._task.model_input(source), self._task.frame(language))
         begin = time.perf_counter()
         graph = extract(encoded.text, language)
         arrays = graph_arrays(graph, encoded, self._bags)
@@ -73,5 +78,6 @@ class Preparer:
         for example in progress_bar(examples, shown=progress, desc="graphs", unit="example"):
             encoded, inputs = self.model_input(example.source, example.language, report)
             labels = self.text.encode_target(example.target, encoded.blank_before_answer)
+            report.targets_truncated += int(labels[-1]) != self.text.tokenizer.eos_token_id
             prepared.append(PreparedExample(inputs.input_ids, labels, inputs.graph))
         return prepared

@@ -1,16 +1,19 @@
 """Text and tokens: what the backbone reads and writes, with the bytes that every token covers.
 
-A source holds a task's placeholder where the answer belongs. Models of the T5 family were pre-trained to fill
-sentinels, so the placeholder becomes `<extra_id_0>` and the target is `<extra_id_0> answer </s>`: the frozen model
-already knows that form of question, and every method gets the same one. A blank before the placeholder moves into the
-target, because byte-level BPE writes a word together with the blank in front of it.
+A source holds a task's placeholder where the answer belongs, or the task's frame around it does. Models of the T5 family
+were pre-trained to fill sentinels, so that place becomes `<extra_id_0>` and the target is `<extra_id_0> answer </s>`: the
+frozen model already knows that form of question, and every method gets the same one. A blank before the place moves into
+the target, because byte-level BPE writes a word together with the blank in front of it.
 """
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from tasks.base import ANSWER
 
 from .errors import BackboneError, DataError
 
@@ -23,7 +26,8 @@ AFTER_SHARE = 1 / 3
 class EncodedSource:
     """A source as the backbone reads it.
 
-    `text` is what the model sees, the placeholder in its original form (the graph is built from it); `token_ids` [T];
+    `text` is what the model sees of the source, the placeholder in its original form (the graph is built from it);
+    `token_ids` [T], those of a frame included;
     `start_byte`, `end_byte` [T] index the UTF-8 form of `text`, blanks in front of a word not counted, both -1 for
     tokens that stand for no text; `blank_before_answer` tells whether the answer begins with a blank; `truncated`
     whether text was cut.
@@ -43,11 +47,14 @@ class TextEncoder:
     Args:
         tokenizer: a fast tokenizer (offsets are needed to align tokens with graph nodes).
         placeholder: the text in a source that the answer replaces; None for tasks without one.
-        max_source_tokens: longest input in tokens; longer sources keep a window around the placeholder.
+        max_source_tokens: longest input in tokens; longer sources keep a window around the placeholder, or their
+            beginning where there is none.
         max_target_tokens: longest target in tokens; longer targets are cut, and then have no end mark.
+        framed: whether sources come with a frame that holds the place of the answer.
     """
 
-    def __init__(self, tokenizer, placeholder: str | None, max_source_tokens: int, max_target_tokens: int):
+    def __init__(self, tokenizer, placeholder: str | None, max_source_tokens: int, max_target_tokens: int,
+                 framed: bool = False):
         if not getattr(tokenizer, "is_fast", False):
             raise BackboneError(
                 f"the tokenizer {type(tokenizer).__name__} gives no character offsets, which aligning tokens with the "
@@ -59,9 +66,10 @@ class TextEncoder:
         self._hole = re.compile(re.escape(placeholder) + r"(?:\s*;)?") if placeholder else None
         self._placeholder = placeholder
         self._sentinel = tokenizer.convert_tokens_to_ids(SENTINEL)
-        if placeholder and self._sentinel in (None, tokenizer.unk_token_id):
-            raise BackboneError(f"the tokenizer has no {SENTINEL}, which stands for the placeholder {placeholder}; "
-                                "use a model pre-trained with sentinels (T5, CodeT5, CodeT5+)")
+        self._asks = bool(placeholder) or framed
+        if self._asks and self._sentinel in (None, tokenizer.unk_token_id):
+            raise BackboneError(f"the tokenizer has no {SENTINEL}, which stands where the answer belongs; use a model "
+                                "pre-trained with sentinels (T5, CodeT5, CodeT5+)")
         around = tokenizer("")["input_ids"]
         if not around or around[-1] != tokenizer.eos_token_id:
             raise BackboneError(f"the tokenizer ends a text with ids {around[-1:]}, expected its end mark "
@@ -76,13 +84,15 @@ class TextEncoder:
                                  verbose=False)
         return encoded["input_ids"], np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
 
-    def encode_source(self, source: str) -> EncodedSource:
-        """The model's input, made from the source alone. DataError where the placeholder is not there exactly once."""
+    def encode_source(self, source: str, frame: tuple[str, str] | None = None) -> EncodedSource:
+        """The model's input, made from the source alone, with a task's frame around it.
+
+        Raises:
+            DataError: the placeholder is not there exactly once, or the limit leaves no room for the source.
+        """
         room = self.max_source_tokens - len(self._prefix) - len(self._suffix)
         if self._hole is None:
-            ids, offsets = self._pieces(source)
-            text = source if len(ids) <= room else source[:offsets[room - 1, 1]]
-            return self._assembled(text, ids[:room], offsets[:room], False, text != source)
+            return self._framed(source, frame or ("", ""), room)
         holes = list(self._hole.finditer(source))
         if len(holes) != 1:
             raise DataError(f"the source holds the placeholder {self._placeholder} {len(holes)} times, expected once; "
@@ -100,7 +110,26 @@ class TextEncoder:
         ids = before_ids[len(before_ids) - kept_before:] + [self._sentinel] + after_ids[:kept_after]
         return self._assembled(source[first:last], ids, offsets, blank, bool(last - first < len(source)))
 
-    def _assembled(self, text: str, ids: list[int], offsets: np.ndarray, blank: bool, truncated: bool) -> EncodedSource:
+    def _framed(self, source: str, frame: tuple[str, str], room: int) -> EncodedSource:
+        around, blank = [], False
+        for side in frame:
+            before, asked, after = side.partition(ANSWER)
+            if asked:
+                blank = before.endswith(" ")
+                before = before[:-1] if blank else before
+            around.append(self._pieces(before)[0] + [self._sentinel] * bool(asked) + self._pieces(after)[0])
+        room -= sum(map(len, around))
+        if room < 1:
+            raise DataError(f"{self.max_source_tokens} tokens leave no room for a source beside what the task puts around it; "
+                            "raise --max-source-tokens")
+        ids, offsets = self._pieces(source)
+        text = source if len(ids) <= room else source[:offsets[room - 1, 1]]
+        return self._assembled(text, ids[:room], offsets[:room], blank, text != source, *around)
+
+    def _assembled(self, text: str, ids: list[int], offsets: np.ndarray, blank: bool, truncated: bool,
+                   before: Sequence[int] = (), after: Sequence[int] = ()) -> EncodedSource:
+        """`before`, `after`: ids of a frame, which stand for no text of the source."""
+        prefix, suffix = [*self._prefix, *before], [*after, *self._suffix]
         starts, ends = offsets[:, 0].copy(), offsets[:, 1]
         for index in np.flatnonzero(starts < ends):
             while starts[index] < ends[index] - 1 and text[starts[index]].isspace():
@@ -108,10 +137,10 @@ class TextEncoder:
         if not text.isascii():
             byte_of = np.concatenate([[0], np.cumsum([len(character.encode()) for character in text])])
             starts, ends = byte_of[starts], byte_of[ends]
-        no_text = [np.full(len(side), -1) for side in (self._prefix, self._suffix)]
+        no_text = [np.full(len(side), -1) for side in (prefix, suffix)]
         return EncodedSource(
             text=text,
-            token_ids=np.array(self._prefix + list(ids) + self._suffix, dtype=np.int64),
+            token_ids=np.array(prefix + list(ids) + suffix, dtype=np.int64),
             start_byte=np.concatenate([no_text[0], starts, no_text[1]]),
             end_byte=np.concatenate([no_text[0], ends, no_text[1]]),
             blank_before_answer=blank,
@@ -119,9 +148,9 @@ class TextEncoder:
         )
 
     def encode_target(self, target: str, blank_before_answer: bool) -> np.ndarray:
-        """Labels [L]: sentinel, answer, end mark."""
+        """Labels [L]: sentinel, answer, end mark; cut where that is longer than the limit."""
         ids, _ = self._pieces(" " + target if blank_before_answer else target)
-        ids = ([self._sentinel] if self._hole else []) + ids + self._suffix
+        ids = ([self._sentinel] if self._asks else []) + ids + self._suffix
         return np.array(ids[:self.max_target_tokens], dtype=np.int64)
 
     def decode(self, token_ids) -> str:

@@ -39,6 +39,7 @@ def run(settings: TrainSettings) -> int:
     from tasks import get_task
 
     task = get_task(settings.task)
+    settings = settings.for_task(task)
     from .report import print_settings, wide_console
     from .runs import check_output, open_run
 

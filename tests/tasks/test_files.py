@@ -13,7 +13,7 @@ from tasks.errors import DataFormatError, MissingDataError, PlaceholderError, Ta
 
 TASK = get_task("assert")
 PYTHON = 'def test_add():\n    "<AssertPlaceHolder>"\n\ndef add(a, b):\n    return a + b\n'
-JAVA = 'public void testAdd ( ) { "<AssertPlaceHolder>" ; } public int add ( int a ) { return a ; }'
+JAVA = 'public void testAdd ( ) { "<AssertPlaceHolder>" ; } public int add ( final int a ) { return a ; }'
 GOOD = {"source": PYTHON, "target": "assert add(1, 1) == 2", "language": "python"}
 
 
@@ -141,13 +141,14 @@ def test_a_language_that_is_told_is_said(tmp_path: Path, caplog: pytest.LogCaptu
     with caplog.at_level(logging.WARNING):
         dataset = load(folder(tmp_path, train=rows, valid=rows, test=rows))
     assert dataset.description["languages"] == {language: 9}
-    assert f"{language}: rows without field 'language' take it because 100 %" in dataset.description["language_rule"]
+    rule = f"{language}: rows without field 'language' take it because 3 of the first 3 sources read as {language}"
+    assert rule in dataset.description["language_rule"]
     assert f"language {language}" in caplog.text
 
 
 def test_a_language_that_cannot_be_told(tmp_path: Path) -> None:
     rows = [{"source": text, "target": "x"} for text in (PYTHON, JAVA)]
-    with pytest.raises(TaskLanguageError, match="50 % read as python, 50 % read as java of 2.*pass a language"):
+    with pytest.raises(TaskLanguageError, match="of 2, 1 read as python, 1 read as java.*pass a language"):
         load(folder(tmp_path, train=rows))
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+import math
 
 import pytest
 
@@ -26,12 +27,17 @@ def test_the_gold_answer_scores_the_maximum(name: str, language: str, gold: list
     assert scores.per_example[name] == pytest.approx([100.0] * len(gold), abs=1e-9)
 
 
+LENIENT = ("assertion_kind", "syntax")
+"""Metrics that ask for a part of the answer only, which a poor one can have."""
+
+
 @pytest.mark.parametrize("name", METRICS)
 @pytest.mark.parametrize("prediction", ["", "   ", "((((", "assert 'open", "\x00", "é ∀", "]" * 300])
 def test_poor_answers_score_within_bounds_and_do_not_crash(name: str, prediction: str) -> None:
     scores = score([name], [prediction] * len(PYTHON), PYTHON, "python")
     values = [scores.values[name], *scores.per_example[name]]
-    assert len(values) == 1 + len(PYTHON) and all(0.0 <= value < 60.0 for value in values)
+    highest = 101.0 if name in LENIENT else 60.0
+    assert len(values) == 1 + len(PYTHON) and all(0.0 <= value < highest for value in values)
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -54,6 +60,63 @@ def test_bleu_of_one_wrong_token() -> None:
 
 def test_bleu_of_a_short_answer_is_measured_up_to_its_length() -> None:
     assert one("bleu", "assert x", "assert x") == pytest.approx(100.0)  # 1-grams and 2-grams only: 2/2 and 1/1
+
+
+def test_sentence_bleu_of_one_wrong_word() -> None:
+    # Words: returns the largest value . against returns the smallest value . : five each. Matches: 4 of 5 words; pairs
+    # "returns the", "value ." : 2 of 4, with one added 3/5; no three in a row with "largest" out: triples 0 of 3, 1/4; 0 of 2, 1/3.
+    # Equal lengths, no penalty.
+    expected = 100 * (4 / 5 * 3 / 5 * 1 / 4 * 1 / 3) ** 0.25
+    assert one("sentence_bleu", "Returns the largest value.", "returns the smallest value .") == pytest.approx(expected)
+
+
+def test_sentence_bleu_of_a_short_prediction() -> None:
+    # "a b" against "a b c d": words 2/2; pairs (1+1)/(1+1); no triples and quadruples: (0+1)/(0+1). Penalty exp(1 - 5/3).
+    assert one("sentence_bleu", "a b", "a b c d") == pytest.approx(100 * math.exp(1 - 5 / 3))
+
+
+def test_sentence_bleu_is_the_mean_over_examples() -> None:
+    values = score(["sentence_bleu"], ["a b c d", "x"], ["a b c d", "y"], "english")
+    assert values.per_example["sentence_bleu"] == [100.0, 0.0] and values.values["sentence_bleu"] == 50.0
+
+
+def test_rouge_l_of_a_reordered_sentence() -> None:
+    # Longest common subsequence of "the cat sat down" and "down sat the cat" is "the cat": 2 of 4 on both sides, F1 1/2.
+    assert one("rouge_l", "the cat sat down", "down sat the cat") == pytest.approx(50.0)
+    # "police kill the gunman" has police, the, gunman of "police killed the gunman" in order: 3 of 4 on both sides.
+    assert one("rouge_l", "police kill the gunman", "Police killed the gunman") == pytest.approx(75.0)
+    # Precision 2/2, recall 2/4: F1 = 2/3.
+    assert one("rouge_l", "a b", "a x b y") == pytest.approx(100 * 2 / 3)
+
+
+def test_edit_similarity_counts_characters() -> None:
+    # kitten -> sitting: two substitutions and an insertion; the longer has seven characters.
+    assert one("edit_similarity", "kitten", "sitting") == pytest.approx(100 * (1 - 3 / 7))
+    assert one("edit_similarity", "a  b", "a\nb") == 100.0
+
+
+@pytest.mark.parametrize(("prediction", "reference", "language", "same"), [
+    ("assertEquals(1, x);", "assertEquals ( 2 , y ) ;", "java", True),
+    ("Assert.assertTrue(x);", "assertTrue(y);", "java", True),
+    ("org.junit.Assert.assertTrue(x);", "assertFalse(y);", "java", False),
+    ("assert x == 1", "assert f(a < b) == 2", "python", True),
+    ("assert x", "assert x == 1", "python", False),
+    ("assert x not in y", "assert x in y", "python", False),
+    ("assert x is not None", "assert y is not z", "python", True),
+    ("self.assertEqual(a, b)", "self.assertEqual(c, d)", "python", True),
+    ("np.testing.assert_allclose(a, b)", "assert_allclose(a, c)", "python", True),
+    ("", "assert x", "python", False),
+])
+def test_kinds_of_assertions(prediction: str, reference: str, language: str, same: bool) -> None:
+    assert one("assertion_kind", prediction, reference, language) == 100.0 * same
+
+
+@pytest.mark.parametrize(("prediction", "language", "valid"), [
+    ("assert x == 1", "python", True), ("assert x ==", "python", False), ("", "python", False),
+    ("assertEquals(1, x);", "java", True), ("assertEquals(1, x", "java", False), ("int f() { return 1; }", "java", True),
+])
+def test_what_parses(prediction: str, language: str, valid: bool) -> None:
+    assert one("syntax", prediction, "", language) == 100.0 * valid
 
 
 def test_chrf_of_a_missing_character() -> None:
@@ -143,7 +206,7 @@ def test_signatures_say_what_was_computed() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "error", "message"), [
-    ((["blue"], ["a"], ["a"], "java"), UnknownMetricError, "unknown metric 'blue'; expected one of: bleu.*mean 'bleu'"),
+    ((["blue"], ["a"], ["a"], "java"), UnknownMetricError, "unknown metric 'blue'; expected one of: assertion_kind, bleu,.*mean 'bleu'"),
     ((["bleu"], [], [], "java"), MetricInputError, "cannot score 0 predictions"),
     ((["bleu"], ["a"], ["a", "b"], "java"), MetricInputError, "1 predictions, 2 references, 1 languages"),
     ((["bleu"], ["a"], ["a"], ["java", "java"]), MetricInputError, "2 languages"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tasks
+from cpg import LANGUAGES
 from tasks import SOURCES, TASKS, Example, get_task, load_source
 from tasks.errors import (
     MetricInputError,
@@ -20,6 +21,7 @@ from tasks.errors import (
     UnknownSourceError,
     UnknownTaskError,
 )
+from tasks.base import ANSWER
 from tasks.metrics import METRICS
 
 SOURCE = 'def test_add():\n    "<AssertPlaceHolder>"\n\ndef add(a, b):\n    return a + b'
@@ -34,6 +36,10 @@ def test_every_task_names_known_metrics_and_sane_limits(name: str) -> None:
     task = get_task(name)
     assert task.name == name and task.headline in task.metrics and set(task.metrics) <= set(METRICS)
     assert task.max_source_tokens > task.max_target_tokens > 0
+    assert (task.placeholder is None) == (set(task.frames) == set(task.languages))
+    for before, after in task.frames.values():
+        assert (before + after).count(ANSWER) == 1
+    assert {task.language_of_answers(language) for language in task.languages} <= {*LANGUAGES, "english"}
     assert not [key for key in task.generation if "decoder" in key]
 
 
@@ -48,7 +54,8 @@ def test_the_assert_task_is_the_agreed_one() -> None:
 def test_an_unknown_task_names_the_nearest() -> None:
     with pytest.raises(UnknownTaskError) as caught:
         get_task("asert")
-    assert str(caught.value) == "unknown task 'asert'; expected one of: assert. Did you mean 'assert'?"
+    assert str(caught.value) == ("unknown task 'asert'; expected one of: assert, repair, summarize, translate. Did you mean "
+                                 "'assert'?")
     assert isinstance(caught.value, KeyError) and isinstance(caught.value, TaskError)
 
 

@@ -1,0 +1,110 @@
+"""Metrics that compare texts and know no syntax: exact match, BLEU in two variants, chrF, ROUGE-L, edit similarity."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from importlib.metadata import version
+
+from .code_tokens import NAME as TOKENS
+from .code_tokens import code_tokens
+from .metric_result import MetricResult, Texts, bounded, share
+
+_PROSE_TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+def exact_match(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
+    """Share equal after runs of white space became one blank and white space at the ends went."""
+    equal = [" ".join(prediction.split()) == " ".join(reference.split())
+             for prediction, reference in zip(predictions, references)]
+    return share(equal, "exact_match|whitespace:collapsed|case:mixed")
+
+
+def exact_match_raw(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
+    """Share equal character by character."""
+    equal = [prediction == reference for prediction, reference in zip(predictions, references)]
+    return share(equal, "exact_match|whitespace:kept|case:mixed")
+
+
+def bleu(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
+    """Corpus BLEU-4 of sacrebleu on code tokens (Papineni et al., 2002; Post, 2018).
+
+    The tokenizers of sacrebleu are made for prose; here both sides are cut by `code_tokens` first and sacrebleu is told to
+    leave them alone. Texts of under four tokens are measured up to the order that they have.
+    """
+    from sacrebleu.metrics import BLEU
+
+    metric = BLEU(tokenize="none", effective_order=True, force=True)
+    hypotheses = [" ".join(code_tokens(text)) for text in predictions]
+    expected = [" ".join(code_tokens(text)) for text in references]
+    value = metric.corpus_score(hypotheses, [expected]).score
+    signature = f"sacrebleu|BLEU|pretok:{TOKENS}|{metric.get_signature()}"
+    single = [metric.sentence_score(hypothesis, [reference]).score for hypothesis, reference in zip(hypotheses, expected)]
+    return MetricResult(bounded(value), signature, [bounded(score) for score in single])
+
+
+def chrf(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
+    """Corpus chrF2 of sacrebleu: character 6-gram F-score, white space not counted (Popovic, 2015)."""
+    from sacrebleu.metrics import CHRF
+
+    metric = CHRF()
+    value = metric.corpus_score(list(predictions), [list(references)]).score
+    signature = f"sacrebleu|chrF|{metric.get_signature()}"
+    single = [metric.sentence_score(prediction, [reference]).score
+              for prediction, reference in zip(predictions, references)]
+    return MetricResult(bounded(value), signature, [bounded(score) for score in single])
+
+
+def sentence_bleu(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
+    """Mean smoothed sentence BLEU-4 as the summarization literature reports it (CodeBERT's and CodeXGLUE's evaluator).
+
+    Words and single punctuation characters in lower case. For n = 2, 3, 4 one is added to matches and n-grams (Lin and
+    Och, 2004), for n = 1 neither; the brevity penalty is exp(min(0, 1 - (r + 1) / (c + 1))) for lengths r of the
+    reference and c of the prediction. Values are near those of the other variant for long texts and far above for short ones.
+    """
+    single = [100 * _smoothed_bleu(_prose_tokens(prediction), _prose_tokens(reference))
+              for prediction, reference in zip(predictions, references)]
+    return MetricResult(sum(single) / len(single), "sentence_bleu|codexglue|order:4|smooth:add-one-above-unigrams|case:lower"
+                        "|tok:words-and-punctuation|average:sentences", [bounded(value) for value in single])
+
+
+def _smoothed_bleu(prediction: list[str], reference: list[str]) -> float:
+    logarithms = 0.0
+    for order in range(1, 5):
+        found, expected = (Counter(tuple(tokens[start:start + order]) for start in range(len(tokens) - order + 1))
+                           for tokens in (prediction, reference))
+        matches, total = sum((found & expected).values()), max(0, len(prediction) - order + 1)
+        if order > 1:
+            matches, total = matches + 1, total + 1
+        if not matches:
+            return 0.0
+        logarithms += math.log(matches / total) / 4
+    return math.exp(logarithms + min(0.0, 1 - (len(reference) + 1) / (len(prediction) + 1)))
+
+
+def rouge_l(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
+    """Mean ROUGE-L F1 (Lin, 2004): the longest common subsequence of words as precision and recall, in lower case."""
+    from rapidfuzz.distance import LCSseq
+
+    single = []
+    for prediction, reference in zip(predictions, references):
+        ours, gold = _prose_tokens(prediction), _prose_tokens(reference)
+        common = LCSseq.similarity(ours, gold)
+        single.append(200 * common / (len(ours) + len(gold)) if ours or gold else 100.0)
+    return MetricResult(sum(single) / len(single), f"rouge_l|f:1|case:lower|tok:words-and-punctuation|lcs:rapidfuzz-"
+                        f"{version('rapidfuzz')}|average:sentences", single)
+
+
+def edit_similarity(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
+    """Mean of 100 (1 - Levenshtein distance / longer length), in characters, runs of white space made one blank."""
+    from rapidfuzz.distance import Levenshtein
+
+    single = [100 * Levenshtein.normalized_similarity(" ".join(prediction.split()), " ".join(reference.split()))
+              for prediction, reference in zip(predictions, references)]
+    return MetricResult(sum(single) / len(single), f"edit_similarity|levenshtein:rapidfuzz-{version('rapidfuzz')}"
+                        "|whitespace:collapsed|average:examples", single)
+
+
+def _prose_tokens(text: str) -> list[str]:
+    return _PROSE_TOKEN.findall(text.lower())
