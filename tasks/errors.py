@@ -11,6 +11,7 @@
     ├── MissingDataError(FileNotFoundError)    no file, folder, split or package where one is expected
     ├── DataFormatError(ValueError)        a file of examples that cannot be read or whose rows are wrong
     │   └── PlaceholderError               a source without its placeholder, or with several
+    ├── MissingPackageError(ImportError)   a package that an optional part needs
     ├── MetricInputError(ValueError)       predictions and references that cannot be scored together
     └── AccountingError(RuntimeError)      examples found are not examples kept plus examples dropped
 
@@ -56,6 +57,10 @@ class TaskInputError(TaskError, TypeError):
 
 class MissingDataError(TaskError, FileNotFoundError):
     """A file, folder, split or installed package that is not there."""
+
+
+class MissingPackageError(TaskError, ImportError):
+    """A package that an optional part needs is not installed."""
 
 
 class DataFormatError(TaskError, ValueError):

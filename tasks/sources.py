@@ -1,4 +1,4 @@
-"""Where examples come from: `load_source("embedded" | "file:PATH", task)`.
+"""Where examples come from: `load_source("embedded" | "file:PATH" | "hub:ID", task)`.
 
 A specification is the name of a source, then for those that need one a colon and their argument. A further source is one
 file and one line in `SOURCES`.
@@ -6,7 +6,7 @@ file and one line in `SOURCES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +26,7 @@ class Request:
     cache_dir: Path | None
     progress: bool
     language: str | None
+    columns: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -50,22 +51,25 @@ class Source:
 
 SOURCES: dict[str, Source] = {
     "embedded": Source("embedded", "mined from the tests inside the installed networkx and numpy", ".embedded", False),
-    "file": Source("file:PATH", "a folder with train, valid and test as .jsonl or .jsonl.gz", ".files", True),
+    "file": Source("file:PATH", "a folder with train, valid and test: JSON lines, CSV, Parquet, or the parallel text files "
+                   "of CodeXGLUE, bugs2fix and ATLAS", ".files", True),
+    "hub": Source("hub:ID[:CONFIGURATION][@REVISION]", "a data set of the Hugging Face hub, or a folder of one", ".hub", True),
 }
 
 
 def load_source(specification: str, task: Task, cache_dir: str | Path | None = None, progress: bool = True,
-                language: str | None = None) -> DatasetSplits:
+                language: str | None = None, columns: Mapping[str, str] | None = None) -> DatasetSplits:
     """The data set that `specification` names.
 
     Args:
-        specification: `embedded` or `file:PATH`.
+        specification: `embedded`, `file:PATH` or `hub:ID[:CONFIGURATION][@REVISION]`.
         task: what the examples are for.
         cache_dir: where mined data is kept; default `$TRANSDUCER_CACHE`, else `~/.cache/transducer`.
         progress: whether to show a bar for what takes over two seconds.
         language: the language of the rows that do not name theirs. Without it `file:` tells it from the sources
             themselves, says in a log line and in the description what it took, and refuses where that is unclear.
             `embedded` is Python.
+        columns: own field (`source`, `target`, `id`, `language`) -> the column of a file or hub data set that holds it.
 
     Raises:
         UnknownSourceError: no such source, or its argument is missing or one too many.
@@ -87,5 +91,7 @@ def load_source(specification: str, task: Task, cache_dir: str | Path | None = N
         raise UnknownSourceError(f"task {task.name!r} has no embedded examples; give data of your own with file:PATH")
     if language is not None:
         task.check_language(language)
+    if columns and name == "embedded":
+        raise UnknownSourceError("the source of data 'embedded' has no columns to choose from; leave them out")
     folder = Path(cache_dir) if cache_dir is not None else None
-    return source.loader()(Request(specification, argument, task, folder, progress, language))
+    return source.loader()(Request(specification, argument, task, folder, progress, language, columns or {}))

@@ -53,7 +53,9 @@ class TrainSettings(TransducerSettings):
     """Settings of `python -m transducer.train`."""
 
     task: str = option("assert", "the task to adapt to")
-    data: str = option("embedded", "where examples come from: embedded, or file:FOLDER with train/valid/test .jsonl[.gz]")
+    data: str = option("embedded", "where examples come from: embedded, file:FOLDER with train, valid and test, or "
+                       "hub:ID[:CONFIGURATION][@REVISION]")
+    columns: tuple[str, ...] = option((), "columns of file or hub data whose names are others: source=NAME target=NAME ...")
     language: str = option("", "language of data rows without a 'language' field; empty: the task's default")
     model: str = option("codet5-tiny", "backbone: the embedded codet5-tiny, a folder, or a hub id (T5 family)")
     revision: str = option("", "revision of a hub model")
@@ -87,6 +89,13 @@ class TrainSettings(TransducerSettings):
 
     def transducer_settings(self) -> TransducerSettings:
         return TransducerSettings(**{entry.name: getattr(self, entry.name) for entry in fields(TransducerSettings)})
+
+    def column_names(self) -> dict[str, str]:
+        """Field -> column, of `columns`."""
+        for text in self.columns:
+            if not all(text.partition("=")):
+                raise ConfigurationError(f"--columns has {text!r}, expected FIELD=COLUMN, such as source=code")
+        return {field: column for field, _, column in (text.partition("=") for text in self.columns)}
 
     def for_task(self, task: Task) -> TrainSettings:
         """The settings with what they leave to the task filled in."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .commands import CommandParser, command_line
 from .config import GENERATION_FIELDS, TrainSettings, add_options, resolve
 
-EVALUATION_FIELDS = ("test_limit", *GENERATION_FIELDS)
+EVALUATION_FIELDS = ("columns", "test_limit", *GENERATION_FIELDS)
 
 if TYPE_CHECKING:
     from tasks import Task
@@ -77,7 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
     model = TransducerModel.from_pretrained(options.transducer, backbone)
     task = get_task(model.task or settings.task)
     settings = settings.for_task(task)
-    splits = load_source(options.data, task, language=options.language or None, progress=not options.quiet)
+    splits = load_source(options.data, task, language=options.language or None, columns=settings.column_names(),
+                         progress=not options.quiet)
     examples = limited(splits.test, settings.test_limit)
     preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)
     predictions = predict(model, preparer, [(example.source, example.language) for example in examples],

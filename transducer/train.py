@@ -66,7 +66,8 @@ def run(settings: TrainSettings) -> int:
 def _load(settings: TrainSettings, task: Task) -> Data:
     from tasks import load_source
 
-    splits = load_source(settings.data, task, language=settings.language or None, progress=not settings.quiet and not settings.json)
+    splits = load_source(settings.data, task, language=settings.language or None, columns=settings.column_names(),
+                         progress=not settings.quiet and not settings.json)
     # Bad data is told before torch, which takes seconds, is loaded.
     from .experiment import Data
     from .sampling import limited

@@ -1,6 +1,7 @@
 """Source `file:PATH`: what is read, and what is said about what cannot be."""
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import logging
@@ -68,7 +69,7 @@ def without(field: str) -> dict:
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    (b"", "train.jsonl: the train split is empty; expected at least one row"),
+    (b"", "the train split is empty; expected at least one row"),
     (b"\n \n", "the train split is empty"),
     (b'{"source": \n', r"train.jsonl:1: not JSON \(Expecting value at column 12\), found '{\"source\":'"),
     (b"[1, 2]\n", r"train.jsonl:1: found a list \('\[1, 2\]'\); expected a JSON object"),
@@ -157,3 +158,82 @@ def test_languages_that_are_none_of_the_tasks(tmp_path: Path) -> None:
         load(folder(tmp_path, train=[{**GOOD, "language": "cobol"}]))
     with pytest.raises(TaskLanguageError, match="'cobol'"):
         load(tmp_path, language="cobol")
+
+
+# Other layouts
+
+
+def test_csv_and_parquet_give_the_same_examples_as_json_lines(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    rows = [{"source": PYTHON, "target": 'assert add(1, 1) == "2, 3"\n', "language": "python"}, GOOD]
+    for name in ("jsonl", "csv", "parquet"):
+        (tmp_path / name).mkdir()
+    folder(tmp_path / "jsonl", train=rows)
+    for split in ("train", "valid", "test"):
+        chosen = rows if split == "train" else [GOOD]
+        with (tmp_path / "csv" / f"{split}.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(GOOD))
+            writer.writeheader()
+            writer.writerows(chosen)
+        write_table(pyarrow.Table.from_pylist(chosen), tmp_path / "parquet" / f"{split}.parquet")
+    texts = {name: [[(example.source, example.target, example.language) for example in examples]
+                    for _, examples in load(tmp_path / name).items()] for name in ("jsonl", "csv", "parquet")}
+    assert texts["csv"] == texts["parquet"] == texts["jsonl"]
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    ("source,target\na\n", "train.csv:2: the row has not as many fields as the header"),
+    ("source,target\na,b,c\n", "train.csv:2: the row has not as many fields"),
+    ('source,target\n"a,b\n', "not CSV"),
+    ("text,target\na,b\n", "train.csv:2: field 'source' is missing; found 'text', 'target'.*--columns source=NAME"),
+])
+def test_wrong_csv(tmp_path: Path, content: str, message: str) -> None:
+    folder(tmp_path, train=None)
+    (tmp_path / "train.csv").write_text(content)
+    with pytest.raises(DataFormatError, match=message):
+        load(tmp_path)
+
+
+def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
+    folder(tmp_path, train=None)
+    (tmp_path / "train.parquet").write_bytes(b"no such thing")
+    with pytest.raises(DataFormatError, match="train.parquet: no Parquet file"):
+        load(tmp_path)
+
+
+def parallel(path: Path, files: dict[str, list[str]]) -> Path:
+    for name, lines in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("task", "language", "names", "source", "target"), [
+    ("translate", None, ["{}.java-cs.txt.java", "{}.java-cs.txt.cs"], "int f ( ) ;", "int F ( ) ;"),
+    ("repair", "java", ["{}.buggy-fixed.buggy", "{}.buggy-fixed.fixed"], "int f ( ) ;", "int g ( ) ;"),
+    ("repair", "java", ["{}/buggy.txt", "{}/fixed.txt"], "int f ( ) ;", "int g ( ) ;"),
+    ("assert", "java", ["{}/testMethods.txt", "{}/assertLines.txt"], JAVA, "assertEquals ( 1 , add ( 1 ) )"),
+])
+def test_parallel_text_files(tmp_path: Path, task: str, language: str | None, names: list[str], source: str, target: str) -> None:
+    folders = {"{}/buggy.txt": ("train", "eval", "test"), "{}/testMethods.txt": ("Training", "Eval", "Testing")}
+    for split in folders.get(names[0], ("train", "valid", "test")):
+        parallel(tmp_path, {names[0].format(split): [source] * 2, names[1].format(split): [target] * 2})
+    dataset = load_source(f"file:{tmp_path}", get_task(task), progress=False, language=language)
+    assert [len(examples) for _, examples in dataset.items()] == [2, 2, 2]
+    first = dataset.valid[0]
+    assert (first.source, first.target, first.id) == (source, target, "valid-1")
+
+
+def test_parallel_files_of_different_lengths(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        parallel(tmp_path, {f"{split}.buggy-fixed.buggy": ["a", "b"], f"{split}.buggy-fixed.fixed": ["c"]})
+    with pytest.raises(DataFormatError, match="fixed ends after line 1, and .*buggy goes on; expected as many lines"):
+        load_source(f"file:{tmp_path}", get_task("repair"), progress=False, language="java")
+
+
+def test_a_parallel_layout_that_lacks_a_file(tmp_path: Path) -> None:
+    parallel(tmp_path, {"Training/testMethods.txt": [JAVA]})
+    with pytest.raises(MissingDataError, match="layout of ATLAS, and Training/assertLines.txt, .* are not there"):
+        load(tmp_path)

@@ -80,7 +80,7 @@ def test_languages_of_a_task() -> None:
 
 
 @pytest.mark.parametrize(("specification", "message"), [
-    ("embeded", "unknown source of data 'embeded'; expected one of: embedded, file:PATH. Did you mean 'embedded'"),
+    ("embeded", "unknown source of data 'embeded'; expected one of: embedded, file:PATH, hub:ID.*Did you mean 'embedded'"),
     ("file:", "the source of data 'file:' lacks what follows the colon; expected 'file:PATH'"),
     ("embedded:x", "the source of data 'embedded:x' takes no argument; expected 'embedded'"),
 ])
