@@ -1,16 +1,16 @@
-"""Source `embedded`: examples mined at first use from the tests in the installed `networkx` and `numpy`, then cached.
+"""Source `embedded`: examples made at first use from the installed `networkx` and `numpy`, then cached.
 
-The way: mine each package (`tasks.mining`), split by groups of test modules, keep each focal function in one split
-(`tasks.splitting`), drop repetitions and near duplicates across splits (`tasks.decontaminate`). The result depends on the
-versions of the packages and on the code that mines, and so does the name of its cache file; nothing else enters it.
+Each task has a module of its own that makes them (`MINERS`): assertions from the packages' tests, summaries from their
+documentation, repairs from defects put into their functions. The result depends on the versions of the packages and on the
+code that makes it, and so does the name of its cache file; nothing else enters it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,69 +18,40 @@ from typing import Any
 from .base import Example
 from .cache import cache_folder, read_cached, write_cached
 from .datasets import DatasetSplits
-from .decontaminate import THRESHOLD, without_duplicates
 from .errors import MissingDataError, TaskLanguageError
-from .mining import check_accounts, mine_package
 from .python_index import package_folder
-from .splitting import one_split_per_focal, split_by_module
 
 PACKAGES = ("networkx", "numpy")
 LANGUAGE = "python"
 
-_MINING_FILES = ("assertion.py", "code_tokens.py", "decontaminate.py", "embedded.py", "focal.py", "mining.py",
-                 "python_index.py", "python_tests.py", "python_text.py", "splitting.py")
+MINERS = {"assert": ".embedded_assertions", "summarize": ".embedded_summaries", "repair": ".embedded_repairs"}
+"""Task -> the module whose `mine(specification, versions, progress)` makes its examples."""
+
+_SHARED_FILES = ("code_tokens.py", "decontaminate.py", "embedded.py", "mining.py", "python_index.py", "python_text.py",
+                 "splitting.py")
 
 
 def load(request: Any) -> DatasetSplits:
-    """The embedded data set, from the cache where it is there and whole; see `tasks.sources.load_source`."""
+    """The embedded data set of a task, from the cache where it is there and whole; see `tasks.sources.load_source`."""
     if request.language not in (None, LANGUAGE):
         raise TaskLanguageError(f"source of data 'embedded' is {LANGUAGE!r}, not {request.language!r}: leave the language "
                                 f"out, or give data with file:PATH")
+    miner = import_module(MINERS[request.task.name], __package__)
     versions = {package: _version(package) for package in PACKAGES}
-    key = cache_key(versions)
+    key = cache_key(versions, miner.FILES)
     path = cache_folder(request.cache_dir) / f"embedded-{request.task.name}-{key[:16]}.jsonl"
     cached = read_cached(path, key, request.specification)
     if cached is not None:
         return cached
-    dataset = mine(request.specification, versions, request.progress)
+    dataset = miner.mine(request.specification, versions, request.progress)
     write_cached(path, key, dataset)
     return dataset
 
 
-def mine(specification: str, versions: dict[str, str], progress: bool) -> DatasetSplits:
-    """The data set made anew.
-
-    Raises:
-        AccountingError: an assertion was lost without a reason.
-    """
-    examples: list[Example] = []
-    drops: Counter[str] = Counter()
-    found, per_package = 0, {}
-    for package in PACKAGES:
-        mined, report = mine_package(package, progress=progress)
-        examples += mined
-        drops += report.drops
-        found += report.found
-        per_package[package] = {"version": versions[package], "test_files": report.files,
-                                "unreadable_files": report.unreadable_files, "tests": report.tests,
-                                "assertions_found": report.found, "examples_mined": len(mined)}
-    splits, conflicts = one_split_per_focal(split_by_module(examples))
-    splits, duplicates = without_duplicates(splits, progress=progress)
-    drops += conflicts + duplicates
-    check_accounts(found, sum(map(len, splits.values())), drops, "embedded")
-    for package, facts in per_package.items():
-        facts["examples"] = {split: sum(example.metadata["package"] == package for example in kept)
-                             for split, kept in splits.items()}
-    return DatasetSplits.of(splits, specification, {
-        "source": "embedded", "languages": {LANGUAGE: sum(map(len, splits.values()))}, "assertions_found": found,
-        "drops": dict(sorted(drops.items())), "packages": per_package, "split_by": "groups of test modules",
-        "near_duplicate_threshold": THRESHOLD})
-
-
-def cache_key(versions: dict[str, str]) -> str:
-    """SHA-256 over the packages' versions and the code that mines."""
+def cache_key(versions: dict[str, str], files: Iterable[str]) -> str:
+    """SHA-256 over the packages' versions and the code that makes the examples."""
     digest = hashlib.sha256(json.dumps(versions, sort_keys=True).encode("utf-8"))
-    for name in _MINING_FILES:
+    for name in (*_SHARED_FILES, *files):
         digest.update((Path(__file__).parent / name).read_bytes())
     return digest.hexdigest()
 
@@ -92,7 +63,7 @@ def files_behind(examples: Iterable[Example]) -> list[str]:
     """
     found = set()
     for example in examples:
-        found.update(example.metadata[field] for field in ("test_file", "focal_file") if field in example.metadata)
+        found.update(example.metadata[field] for field in ("test_file", "focal_file", "file") if field in example.metadata)
     return sorted(found)
 
 

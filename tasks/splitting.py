@@ -37,6 +37,11 @@ def module_groups(examples: Sequence[Example]) -> dict[str, str]:
     names: dict[str, set[str]] = defaultdict(set)
     for example in examples:
         names[example.metadata["test_module"]].update(example.metadata["test"].split("."))
+    return groups_by_names(names)
+
+
+def groups_by_names(names: Mapping[str, set[str]]) -> dict[str, str]:
+    """Module -> the first of the modules that share enough names with it, directly or through others."""
     groups = {module: module for module in sorted(names)}
     for first, second in combinations(sorted(names), 2):
         shared = len(names[first] & names[second])
@@ -46,13 +51,17 @@ def module_groups(examples: Sequence[Example]) -> dict[str, str]:
     return groups
 
 
-def split_by_module(examples: Sequence[Example]) -> dict[str, list[Example]]:
-    """Splits in which no group of test modules is in two, in the order of `examples`."""
-    groups = module_groups(examples)
+def split_by_groups(examples: Sequence[Example], groups: Mapping[str, str], key: str) -> dict[str, list[Example]]:
+    """Splits in which no group is in two, in the order of `examples`; `key` names the metadata that is grouped."""
     splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
     for example in examples:
-        splits[split_of(groups[example.metadata["test_module"]])].append(example)
+        splits[split_of(groups[example.metadata[key]])].append(example)
     return splits
+
+
+def split_by_module(examples: Sequence[Example]) -> dict[str, list[Example]]:
+    """Splits in which no group of test modules is in two, in the order of `examples`."""
+    return split_by_groups(examples, module_groups(examples), "test_module")
 
 
 def one_split_per_focal(splits: Mapping[str, Sequence[Example]]) -> tuple[dict[str, list[Example]], Counter[str]]:
