@@ -46,6 +46,8 @@ class Task:
             a model's input; one of them holds `ANSWER`. Models that were pre-trained to fill gaps know this form of
             question; the graph is that of the source alone.
         embedded: whether there is an honest embedded source of examples.
+        compared: the sides of an example, `source` and `target`, by which a near duplicate of another is known; not the
+            target where many examples have the same short one.
         max_source_tokens: longest source, in tokens of the backbone's tokenizer.
         max_target_tokens: longest target, in tokens of the backbone's tokenizer.
         metrics: names in `tasks.metrics.METRICS`, in the order in which they are shown. Higher is better for each.
@@ -64,6 +66,7 @@ class Task:
     answer_language: str = "source"
     frames: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     embedded: bool = True
+    compared: tuple[str, ...] = ("source",)
     generation: Mapping[str, Any] = field(default_factory=dict)
 
     def model_input(self, source: str) -> str:

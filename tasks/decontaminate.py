@@ -61,6 +61,14 @@ def near_duplicates(texts: Sequence[str], pool: Sequence[str], threshold: float 
     return found
 
 
+def duplicated(examples: Sequence[Example], pool: Sequence[Example], sides: Sequence[str], threshold: float = THRESHOLD,
+               progress: bool = False) -> set[int]:
+    """Places of the `examples` that have a near duplicate in `pool` on any of the `sides` (`source`, `target`)."""
+    return {place for side in sides
+            for place in near_duplicates([getattr(example, side) for example in examples],
+                                         [getattr(example, side) for example in pool], threshold, progress)}
+
+
 def without_duplicates(splits: Mapping[str, Sequence[Example]], threshold: float = THRESHOLD,
                        progress: bool = False) -> tuple[dict[str, list[Example]], Counter[str]]:
     """Splits in which no source is twice and no source of one is a near duplicate of another's, and counts of the drops.

@@ -13,6 +13,7 @@ REPAIR = Task(
     max_target_tokens=150,
     metrics=("exact_match", "bleu", "codebleu", "edit_similarity"),
     headline="exact_match",
+    compared=("source", "target"),
     frames={
         "python": ("", f"\n# Corrected:\n{ANSWER}"),
         **dict.fromkeys(("java", "csharp", "javascript", "c", "cpp", "go"), ("", f"\n// Corrected:\n{ANSWER}")),

@@ -20,5 +20,6 @@ TRANSLATION = Task(
     answer_language="csharp",
     frames={"java": ("", f"\n// C#\n{ANSWER}")},
     embedded=False,
+    compared=("source", "target"),
     generation={"num_beams": 2, "max_new_tokens": 150, "do_sample": False},
 )

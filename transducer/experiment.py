@@ -9,6 +9,7 @@ import shutil
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,11 +21,13 @@ from transformers import set_seed
 from checkpoints.artefact import folder_bytes
 from tasks import Example, Task
 from tasks.datasets import SPLITS
+from tasks.decontaminate import duplicated
+from tasks.metrics import Scores
 
 from .adapted_model import AdaptedModel
 from .backbone import Backbone, load_backbone
 from .config import TrainSettings
-from .errors import TrainingError
+from .errors import DataError, TrainingError
 from .evaluate import predict, score_predictions
 from .measure import ResultRow, git_commit, hardware, package_versions, peak_memory
 from .methods import build_method, method_class
@@ -70,6 +73,8 @@ class Experiment:
         self._unused_backbone: Backbone | None = backbone
         self._preparer = Preparer(backbone, task, settings.max_source_tokens, settings.max_target_tokens)
         self._data, self._skipped = self._within_limits(data)
+        if settings.decontaminate:
+            self._data = self._decontaminated(self._data)
 
     def _within_limits(self, data: Data) -> tuple[Data, int]:
         """The examples that `--overlong` lets in, and how many it does not."""
@@ -80,6 +85,25 @@ class Experiment:
             self._console.print(f"{skipped:,} examples longer than the limits are left out: "
                                 + ", ".join(f"{len(kept[split]):,} {split}" for split in SPLITS) + " remain", highlight=False)
         return replace(data, **kept), skipped
+
+    def _decontaminated(self, data: Data) -> Data:
+        """Without the training and validation examples that give a test example away."""
+        kept = {}
+        for split in ("train", "valid"):
+            examples = getattr(data, split)
+            near = duplicated(examples, data.test, self._task.compared, self._settings.decontaminate, self._progress)
+            kept[split] = [example for place, example in enumerate(examples) if place not in near]
+            if not kept[split]:
+                raise DataError(f"every {split} example is a near duplicate of a test example at --decontaminate "
+                                f"{self._settings.decontaminate}; raise it, or give other data")
+        self._console.print(", ".join(f"{len(getattr(data, split)) - len(examples):,} {split}" for split, examples in kept.items())
+                            + " examples are near duplicates of test examples and were removed", highlight=False)
+        return replace(data, **kept)
+
+    @cached_property
+    def _near_duplicates(self) -> set[int]:
+        """Places of the test examples with a near duplicate among the training examples."""
+        return duplicated(self._data.test, self._data.train, self._task.compared, progress=self._progress)
 
     @cached_property
     def _prepared(self) -> PreparedData:
@@ -174,13 +198,22 @@ class Experiment:
             answers = predict(model, self._preparer, [(example.source, example.language) for example in examples],
                               beams=self._settings.beams, batch_size=batch_size, progress=self._progress)
         row.generate_peak_bytes, row.generate_seconds = peak.bytes, time.perf_counter() - begin
-        scores = score_predictions(self._task, answers, [example.target for example in examples],
-                                   [self._task.language_of_answers(example.language) for example in examples])
+        scores = self._scores(answers, range(len(examples)))
         row.scores, row.signatures, row.score_details = scores.values, scores.signatures, scores.details
+        clean = [place for place in range(len(examples)) if place not in self._near_duplicates]
+        row.near_duplicate_percent = 100 * len(self._near_duplicates) / len(examples)
+        if clean:
+            row.clean_scores = self._scores(answers, clean).values if self._near_duplicates else dict(scores.values)
         write_json_lines(folder / "predictions.jsonl", [
             {"id": example.id, "source": example.source, "target": example.target, "prediction": answer,
              "scores": {name: values[index] for name, values in scores.per_example.items()}}
             for index, (example, answer) in enumerate(zip(examples, answers))])
+
+    def _scores(self, answers: list[str], places: Sequence[int]) -> Scores:
+        """Scores over the test examples at `places`."""
+        examples = [self._data.test[place] for place in places]
+        return score_predictions(self._task, [answers[place] for place in places], [example.target for example in examples],
+                                 [self._task.language_of_answers(example.language) for example in examples])
 
     def _save(self, model: AdaptedModel, row: ResultRow, folder: Path) -> None:
         """The artefact; a transducer's model card states what has been measured so far."""

@@ -44,6 +44,8 @@ class ResultRow:
     test_loss: float | None = None
     scores: dict[str, float] = field(default_factory=dict)
     signatures: dict[str, str] = field(default_factory=dict)
+    near_duplicate_percent: float | None = None
+    clean_scores: dict[str, float] = field(default_factory=dict)
     score_details: dict[str, dict[str, float]] = field(default_factory=dict)
     preparation: dict = field(default_factory=dict)
     remark: str = ""

@@ -15,8 +15,6 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checkpoints.artefact import read_artefact
-
 from .commands import CommandParser, command_line
 from .config import GENERATION_FIELDS, TrainSettings, add_options, resolve
 from .errors import ConfigurationError, DataError
@@ -40,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     settings = resolve(TrainSettings, {name: value for name, value in vars(options).items() if name in GENERATION_FIELDS})
     text = _read(options.file)
     focal_texts = [_read(path) for path in options.focal] or [text]
+    from checkpoints.artefact import read_artefact
     from tasks import get_task
 
     task = get_task(read_artefact(options.transducer).config["task"] or settings.task)

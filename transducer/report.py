@@ -86,7 +86,18 @@ def footnotes(rows: Sequence[ResultRow]) -> list[str]:
     """What a reader of the table has to know: remarks, failures, what the figures mean."""
     notes = [f"{method}: {group[0].remark}" for method, group in grouped(rows).items() if group[0].remark]
     notes += [f"{row.method}, seed {row.seed} failed: {row.reason}" for row in rows if row.status != "ok"]
+    notes += _clean_notes(rows)
     notes += [f"{name}: {signature}" for name, signature in next((row.signatures for row in rows if row.signatures), {}).items()]
+    return notes
+
+
+def _clean_notes(rows: Sequence[ResultRow]) -> list[str]:
+    """Scores without the test examples that have a near duplicate in train, where there are some."""
+    notes = []
+    for method, group in grouped([row for row in rows if row.status == "ok" and row.near_duplicate_percent]).items():
+        scores = ", ".join(f"{name} {_spread([row.clean_scores.get(name) for row in group], 1)}" for name in group[0].clean_scores)
+        notes.append(f"{method} without the {group[0].near_duplicate_percent:.1f} % of test examples that have a near duplicate "
+                     f"in train: {scores or 'none is left'}")
     return notes
 
 
