@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import DatasetSplits, embedded as source
-from tasks import get_task, load_source
+from tasks import DatasetSplits, embedded as source, embedded_assertions, get_task, load_source
 from tasks.code_tokens import code_tokens
 from tasks.decontaminate import near_duplicates
 from tasks.errors import TaskLanguageError
@@ -79,7 +78,7 @@ def test_files_behind_it_are_listed(embedded: DatasetSplits) -> None:
 
 def test_the_second_time_comes_from_the_cache(embedded: DatasetSplits, mined_cache: Path,
                                               monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "mine", lambda *arguments: pytest.fail("mined again"))
+    monkeypatch.setattr(embedded_assertions, "mine", lambda *arguments: pytest.fail("mined again"))
     again = load_source("embedded", TASK, cache_dir=mined_cache, progress=False)
     assert again == embedded
     monkeypatch.setenv("TRANSDUCER_CACHE", str(mined_cache))
@@ -90,9 +89,9 @@ def test_the_second_time_comes_from_the_cache(embedded: DatasetSplits, mined_cac
                                     lambda data: b"", lambda data: b"[]\n", lambda data: b"\xff\n" + data])
 def test_a_damaged_cache_is_made_again(embedded: DatasetSplits, mined_cache: Path, tmp_path: Path, damage,
                                        monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    (path,) = mined_cache.iterdir()
+    (path,) = mined_cache.glob("embedded-assert-*")
     (tmp_path / path.name).write_bytes(damage(path.read_bytes()))
-    monkeypatch.setattr(source, "mine", lambda *arguments: embedded)
+    monkeypatch.setattr(embedded_assertions, "mine", lambda *arguments: embedded)
     with caplog.at_level(logging.WARNING):
         assert load_source("embedded", TASK, cache_dir=tmp_path, progress=False) == embedded
     assert "is damaged" in caplog.text
@@ -100,15 +99,15 @@ def test_a_damaged_cache_is_made_again(embedded: DatasetSplits, mined_cache: Pat
 
 
 def test_another_version_of_a_package_is_another_cache() -> None:
-    assert source.cache_key({"numpy": "1"}) != source.cache_key({"numpy": "2"})
-    assert source.cache_key({"numpy": "1"}) == source.cache_key({"numpy": "1"})
+    assert source.cache_key({"numpy": "1"}, ()) != source.cache_key({"numpy": "2"}, ())
+    assert source.cache_key({"numpy": "1"}, ()) == source.cache_key({"numpy": "1"}, ())
 
 
 def test_a_cache_that_cannot_be_written_costs_no_run(embedded: DatasetSplits, tmp_path: Path,
                                                      monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    monkeypatch.setattr(source, "mine", lambda *arguments: embedded)
+    monkeypatch.setattr(embedded_assertions, "mine", lambda *arguments: embedded)
     with caplog.at_level(logging.WARNING):
         assert load_source("embedded", TASK, cache_dir=blocked, progress=False) == embedded
     assert "mined data is not kept" in caplog.text and "TRANSDUCER_CACHE" in caplog.text

@@ -214,9 +214,9 @@ def test_the_command_repeats_the_figures_of_the_run(
 
 @pytest.mark.parametrize(("flags", "code", "expected"), [
     (["--test-limit", "-1"], 2, "--test-limit"),
-    (["--beams", "0"], 2, "--beams"),
+    (["--beams", "-1"], 2, "--beams"),
     (["--max-source-tokens", "3"], 2, "--max-source-tokens"),
-    (["--max-target-tokens", "0"], 2, "--max-target-tokens"),
+    (["--max-target-tokens", "3"], 2, "--max-target-tokens"),
     (["--data", "file:absent"], 1, "absent"),
 ])
 def test_bad_arguments_are_one_line(

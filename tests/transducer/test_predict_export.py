@@ -170,10 +170,9 @@ def test_the_answer_is_the_one_that_evaluation_gives(run: Path, files: dict[str,
 
 def evaluate_preparer(model: TransducerModel):
     """With the command's own limits but for the answer, which `predicted` cuts."""
-    from transducer.config import TrainSettings
     from transducer.prepare import Preparer
 
-    return Preparer(model.backbone, tiny.TASK, TrainSettings().max_source_tokens, 12)
+    return Preparer(model.backbone, tiny.TASK, tiny.TASK.max_source_tokens, 12)
 
 
 def test_it_is_printed_and_written_in_the_place_of_the_placeholder(

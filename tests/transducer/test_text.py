@@ -218,7 +218,7 @@ def plain_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def test_a_tokenizer_without_sentinels_is_refused() -> None:
-    with pytest.raises(BackboneError, match="has no <extra_id_0>, which stands for the placeholder"):
+    with pytest.raises(BackboneError, match="has no <extra_id_0>, which stands where the answer belongs"):
         TextEncoder(plain_tokenizer(), PLACEHOLDER, 64, 16)
 
 
