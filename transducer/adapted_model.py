@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .backbone import Backbone, generation_config
-from .config import TransducerSettings
+from .config import NoSettings, TransducerSettings, resolve
 
 
 class AdaptedModel(nn.Module, ABC):
@@ -20,28 +20,47 @@ class AdaptedModel(nn.Module, ABC):
 
     Class attributes:
         method: name in `METHODS`.
+        settings_type: dataclass of what can be chosen.
+        sizes: a field of the settings and its values by which the number of parameters grows, for budgets.
         reads_graph: whether batches must hold graphs.
+        changes_backbone: whether the backbone's own weights are what is trained.
         default_learning_rate: AdamW's, used unless one is given (`README.md` says how they were chosen).
         artefact: name of the folder that `save` writes to within a run.
         remark: what a reader of a results table has to know, or "".
 
     Args:
         backbone: the frozen model; a method may change it in place.
-        settings: sizes and kinds of a transducer; other methods have settings of their own.
+        settings: of `settings_type`, see `make_settings`.
         engine: of the graph layers, where there are any: `auto`, `dgl` or `torch`.
     """
 
     method: str
+    settings_type: type = NoSettings
+    sizes: tuple[str, tuple[int, ...]] = ("", ())
     reads_graph = False
+    changes_backbone = False
     default_learning_rate = 0.0
     artefact = "adapter"
     remark = ""
 
-    def __init__(self, backbone: Backbone, settings: TransducerSettings, engine: str = "auto"):
+    def __init__(self, backbone: Backbone, settings, engine: str = "auto"):
         super().__init__()
         self.backbone = backbone
         self.settings = settings
         self.language_model = backbone.model
+
+    @classmethod
+    def make_settings(cls, given: dict, transducer: TransducerSettings):
+        """The method's settings with the `given` fields.
+
+        Args:
+            given: field -> value, of a specification `NAME:FIELD=VALUE,...`.
+            transducer: what the command says about transducers; other methods do not look at it.
+
+        Raises:
+            ConfigurationError: an unknown field, or a value of the wrong type or out of range.
+        """
+        return resolve(cls.settings_type, given)
 
     @abstractmethod
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None, **graph: Tensor):
@@ -74,6 +93,24 @@ class AdaptedModel(nn.Module, ABC):
         super().train(mode)
         self.language_model.eval()
         return self
+
+
+class InputModel(AdaptedModel):
+    """A method that changes the input embeddings and leaves the rest to the frozen backbone."""
+
+    @abstractmethod
+    def fused(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> tuple[Tensor, Tensor]:
+        """Input embeddings [B, k + T, D] and mask [B, k + T] of a collated batch."""
+
+    def forward(self, input_ids, attention_mask, labels=None, **graph):
+        embeddings, mask = self.fused(input_ids, attention_mask, **graph)
+        return self.backbone.forward(embeddings, mask, labels)
+
+    @torch.no_grad()
+    def generate(self, batch, *, beams, max_new_tokens):
+        inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
+        embeddings, mask = self.fused(**inputs)
+        return self.backbone.generate(embeddings, mask, beams=beams, max_new_tokens=max_new_tokens)
 
 
 class DirectModel(AdaptedModel):

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ class Family:
 
     loader: type
     embedding_scale: Callable[[torch.nn.Module], float]
+    blocks: str
+    """Regular expression of the names of attention and feed-forward blocks, whose output (its first part) is `[B, T, D]`."""
 
 
 def _embedding_root_mean_square(model: torch.nn.Module) -> float:
@@ -42,7 +45,8 @@ def _embedding_root_mean_square(model: torch.nn.Module) -> float:
 
 
 FAMILIES = {
-    "t5": Family(AutoModelForSeq2SeqLM, _embedding_root_mean_square),  # T5, CodeT5, CodeT5+ 220m and 770m
+    "t5": Family(AutoModelForSeq2SeqLM, _embedding_root_mean_square,
+                 r"\.(SelfAttention|EncDecAttention|DenseReluDense)$"),  # T5, CodeT5, CodeT5+ 220m and 770m
 }
 
 
@@ -79,6 +83,11 @@ class Backbone:
     def embedding_scale(self) -> float:
         """Root mean square of the embedding table: the unit in which embeddings are changed."""
         return FAMILIES[self.model.config.model_type].embedding_scale(self.model)
+
+    def blocks(self) -> dict[str, torch.nn.Module]:
+        """Attention and feed-forward blocks by name, in the order of the model."""
+        pattern = re.compile(FAMILIES[self.model.config.model_type].blocks)
+        return {name: module for name, module in self.model.named_modules() if pattern.search(name)}
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")

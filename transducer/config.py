@@ -19,9 +19,14 @@ if typing.TYPE_CHECKING:
 
 
 def option(default, help: str, **metadata):
-    """A field with its help text; `metadata` may hold `choices`, `minimum`, `maximum` and `or_zero`, with which 0 is taken
-    whatever the minimum."""
+    """A field with its help text; `metadata` may hold `choices`, `minimum`, `maximum`, `or_zero`, with which 0 is taken
+    whatever the minimum, and `specification`: what stands behind a colon is not part of the choice."""
     return field(default=default, metadata={"help": help, **metadata})
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """Of methods that have nothing to choose."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,12 @@ class TransducerSettings:
 
     fusion: str = option("attention+aligned+prompts", "fusion parts joined by +, or 'published' (the paper's code)")
     layer: str = option("gatv2", "graph layer of the GVE; the paper: gatv2")
-    layer_count: int = option(2, "graph layers in a row; the paper: 1", minimum=1)
+    layer_count: int = option(2, "graph layers in a row; 0: projected node features as they are; the paper: 1", minimum=0)
     heads: int = option(1, "attention heads of a graph layer; the paper: 1", minimum=1)
     rank: int = option(0, "width of the node vectors; 0: the largest of 8..16 within the paper's budget; the paper: 8",
                        minimum=0)
     prompts: int = option(10, "graph-made prompt vectors put in front of the input", minimum=1)
+    relations: str = option("AST+CFG+DDG+CDG", "edge kinds that messages pass along, joined by +; empty: along none")
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -59,8 +65,10 @@ class TrainSettings(TransducerSettings):
     language: str = option("", "language of data rows without a 'language' field; empty: the task's default")
     model: str = option("codet5-tiny", "backbone: the embedded codet5-tiny, a folder, or a hub id (T5 family)")
     revision: str = option("", "revision of a hub model")
-    method: str = option("transducer", "what to train", choices=tuple(METHODS))
-    baselines: tuple[str, ...] = option((), "further methods, trained on the same data and budget", choices=tuple(METHODS))
+    method: str = option("transducer", "what to train: NAME, or NAME:FIELD=VALUE,... with settings of the method",
+                         choices=tuple(METHODS), specification=True)
+    baselines: tuple[str, ...] = option((), "further methods, trained on the same data; as --method",
+                                        choices=tuple(METHODS), specification=True)
     output: str = option("", "the run folder; empty: runs/TASK")
     resume: bool = option(False, "go on with the run in the output folder from its last checkpoint")
     overwrite: bool = option(False, "replace the run in the output folder")
@@ -177,9 +185,12 @@ def _read_recipe(settings: type, recipe: Path) -> dict:
     return values
 
 
-def _check_choice(field_name: str, value: object, choices: tuple[str, ...] | None) -> None:
+def _check_choice(entry, value: object) -> None:
+    choices = entry.metadata.get("choices")
+    if entry.metadata.get("specification") and isinstance(value, str):
+        value = value.partition(":")[0]
     if choices and value not in choices:
-        raise UnknownNameError.among("method" if field_name == "baselines" else field_name, value, choices)
+        raise UnknownNameError.among("method" if entry.name == "baselines" else entry.name, value, choices)
 
 
 def _checked(entry, kind, value):
@@ -189,12 +200,11 @@ def _checked(entry, kind, value):
     def wrong(expected: str) -> ConfigurationError:
         return ConfigurationError(f"{_flag(entry.name)} is {given!r}, expected {expected}")
 
-    choices = entry.metadata.get("choices")
     if typing.get_origin(kind) is tuple:
         if isinstance(value, str) or not isinstance(value, (list, tuple)):
             raise wrong("a list of names")
         for name in value:
-            _check_choice(entry.name, name, choices)
+            _check_choice(entry, name)
         return tuple(value)
     if kind is bool:
         if not isinstance(value, bool):
@@ -209,7 +219,7 @@ def _checked(entry, kind, value):
             raise wrong("a number")
     elif not isinstance(value, kind) or isinstance(value, bool):
         raise wrong("a whole number" if kind is int else "text")
-    _check_choice(entry.name, value, choices)
+    _check_choice(entry, value)
     minimum, maximum = entry.metadata.get("minimum"), entry.metadata.get("maximum")
     if value == 0 and entry.metadata.get("or_zero"):
         return value

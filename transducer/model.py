@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -20,18 +21,18 @@ from torch import Tensor, nn
 from checkpoints.artefact import Artefact, read_artefact, write_artefact
 
 from .backbone import Backbone, load_backbone
-from .config import TransducerSettings
+from .config import TransducerSettings, resolve
 from .errors import BackboneMismatchError
 from .features import node_features
 from .fusion import build_fusion, rank_within_budget
 from .gve import GraphVectorizationEngine
 from .gve.published import RANK as PUBLISHED_RANK
 from .gve.published import PublishedVectorizationEngine
-from .adapted_model import AdaptedModel
+from .adapted_model import InputModel
 from .tensors import graph_batch
 
 
-class TransducerModel(AdaptedModel):
+class TransducerModel(InputModel):
     """A frozen backbone with a Graph Vectorization Engine and an Attention-Based Fusion Layer in front.
 
     `task` is the name of the task that a loaded transducer was trained for.
@@ -42,9 +43,13 @@ class TransducerModel(AdaptedModel):
         engine: of the graph layers: `auto`, `dgl` or `torch`; the numbers are the same.
     """
 
+    settings_type = TransducerSettings
+    sizes = ("rank", (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128))
     reads_graph = True
     default_learning_rate = 1e-2
     artefact = "transducer"
+    fixed: dict = {}
+    """Settings that make an ablation what it is."""
 
     def __init__(self, backbone: Backbone, settings: TransducerSettings, engine: str = "auto"):
         super().__init__(backbone, settings, engine)
@@ -54,12 +59,17 @@ class TransducerModel(AdaptedModel):
             width, prompt_count=settings.prompts, fusion=settings.fusion, layer=settings.layer,
             layer_count=settings.layer_count, heads=settings.heads))
         self.gve = (PublishedVectorizationEngine(width, engine=engine) if published else GraphVectorizationEngine(
-            width, self.rank, layer=settings.layer, layer_count=settings.layer_count, heads=settings.heads, engine=engine))
+            width, self.rank, layer=settings.layer, layer_count=settings.layer_count, heads=settings.heads, engine=engine,
+            relations=settings.relations))
         self.fusion = build_fusion(
             settings.fusion, embedding_width=width, rank=self.rank, prompt_count=settings.prompts,
-            embedding_scale=backbone.embedding_scale, initial_prompts=_sampled_embeddings(backbone, settings.prompts))
+            embedding_scale=backbone.embedding_scale, initial_prompts=sampled_embeddings(backbone, settings.prompts))
         self.task = ""
         self._enabled = True
+
+    @classmethod
+    def make_settings(cls, given: dict, transducer: TransducerSettings) -> TransducerSettings:
+        return resolve(TransducerSettings, asdict(transducer) | cls.fixed | given)
 
     def fused(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> tuple[Tensor, Tensor]:
         """Input embeddings [B, k + T, D] and mask [B, k + T] of a collated batch."""
@@ -69,16 +79,6 @@ class TransducerModel(AdaptedModel):
         batch = graph | {"input_ids": input_ids}
         graphs = graph_batch(batch, node_features(self.backbone.embedding_weight, batch))
         return self.fusion(embeddings, attention_mask, self.gve(graphs), graphs)
-
-    def forward(self, input_ids, attention_mask, labels=None, **graph):
-        embeddings, mask = self.fused(input_ids, attention_mask, **graph)
-        return self.backbone.forward(embeddings, mask, labels)
-
-    @torch.no_grad()
-    def generate(self, batch, *, beams, max_new_tokens):
-        inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
-        embeddings, mask = self.fused(**inputs)
-        return self.backbone.generate(embeddings, mask, beams=beams, max_new_tokens=max_new_tokens)
 
     @contextmanager
     def disabled(self) -> Iterator[None]:
@@ -137,7 +137,7 @@ class TransducerModel(AdaptedModel):
                 parameter.copy_(artefact.tensors[name])
 
 
-def _sampled_embeddings(backbone: Backbone, count: int) -> Tensor | None:
+def sampled_embeddings(backbone: Backbone, count: int) -> Tensor | None:
     """[count, D] embeddings of tokens drawn from the vocabulary, a better start for prompts than noise (Lester et al., 2021)."""
     if not count:
         return None

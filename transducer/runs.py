@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -87,4 +88,4 @@ def _check_same(settings: TrainSettings, saved: dict, folder: Path) -> None:
 def member_folder(run: Path, settings: TrainSettings, method: str, seed: int) -> Path:
     """Where the files of one method and seed lie within a run."""
     first = method == settings.method and seed == settings.seed
-    return run if first else run / "runs" / f"{method}-seed{seed}"
+    return run if first else run / "runs" / f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', method)}-seed{seed}"

@@ -349,7 +349,8 @@ def test_autocast_changes_nothing(layer: str) -> None:
         ({"engine": "dlg"}, UnknownNameError, r"unknown graph engine 'dlg'.*auto, dgl, torch.*Did you mean 'dgl'"),
         ({"heads": 3}, ConfigurationError, r"heads=3 does not divide rank=8"),
         ({"heads": 2, "layer": "gin"}, ConfigurationError, r"GIN got heads=2; expected 1"),
-        ({"layer_count": 0}, ConfigurationError, r"layer_count is 0; expected a whole number of at least 1"),
+        ({"layer_count": -1}, ConfigurationError, r"layer_count is -1; expected 0 or more"),
+            ({"relations": "AST+DFG"}, UnknownNameError, r"unknown relation 'DFG'.*AST, CFG, DDG, CDG"),
     ],
 )
 def test_bad_settings(settings: dict[str, object], error: type[TransducerError], message: str) -> None:
@@ -415,3 +416,22 @@ def test_published_is_the_mean_of_graph_attention_and_zero_without_nodes(engine:
     assert torch.equal(vectors[1], torch.zeros(128, dtype=torch.float64))
     vectors.square().sum().backward()
     assert names_without_gradient(vectorize) == []
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_edges_of_other_kinds_are_not_seen(layer: str) -> None:
+    """With some relations the engine equals one that has all of them on a batch without the other edges."""
+    torch.manual_seed(0)
+    batch = random_batch((5, 3), edges_per_node=4.0, dtype=torch.float32)
+    chosen = [RELATIONS.index(name) for name in ("AST", "DDG", "AST_REVERSE", "DDG_REVERSE")]
+    kept = torch.isin(batch.edge_relation, torch.tensor(chosen))
+    assert 0 < int(kept.sum()) < len(kept)
+    fewer = replace(batch, edge_source=batch.edge_source[kept], edge_target=batch.edge_target[kept],
+                    edge_relation=batch.edge_relation[kept])
+    whole = GraphVectorizationEngine(batch.features.shape[1], 8, layer=layer, engine="torch")
+    part = GraphVectorizationEngine(batch.features.shape[1], 8, layer=layer, engine="torch", relations="AST+DDG")
+    rows = [*sorted(chosen), len(RELATIONS) - 1]
+    state = {name: tensor[rows] if tensor.dim() and tensor.shape[0] == len(RELATIONS) else tensor
+             for name, tensor in whole.state_dict().items()}
+    part.load_state_dict(state)
+    torch.testing.assert_close(part(batch), whole(fewer), rtol=1e-5, atol=1e-6)

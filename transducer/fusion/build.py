@@ -10,12 +10,17 @@ from transducer.fusion.aligned import AlignedReading
 from transducer.fusion.attention import AttentionReading
 from transducer.fusion.base import TokenReading
 from transducer.fusion.combined import CombinedFusion
+from transducer.fusion.pooled import PooledReading
 from transducer.fusion.prompts import GraphPrompts
 from transducer.fusion.published import PublishedFusion
 from transducer.gve import GraphVectorizationEngine
 from transducer.gve.base import require_positive
 
-TOKEN_READINGS: dict[str, type[TokenReading]] = {"attention": AttentionReading, "aligned": AlignedReading}
+TOKEN_READINGS: dict[str, type[TokenReading]] = {
+    "attention": AttentionReading,
+    "aligned": AlignedReading,
+    "pooled": PooledReading,
+}
 """Parts that give every token a reading of the graph; combine with ``+``."""
 
 PROMPT_READINGS: dict[str, type[GraphPrompts]] = {"prompts": GraphPrompts}

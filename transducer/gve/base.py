@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from transducer.errors import ConfigurationError
 from transducer.gve.engine import MessageGraph
+from transducer.gve.relations import RELATIONS
 
 
 class GraphLayer(nn.Module, ABC):
@@ -18,6 +19,7 @@ class GraphLayer(nn.Module, ABC):
     Args:
         rank: ``r``, the width of the node vectors, at least 1.
         heads: independent attention heads, which share the width between them; only for layers with ``HAS_HEADS``.
+        relation_count: kinds of edge in the graphs, the self edge included.
 
     Raises:
         ConfigurationError: ``rank`` is below 1, ``heads`` does not divide it, or the layer has no heads to split.
@@ -25,7 +27,7 @@ class GraphLayer(nn.Module, ABC):
 
     HAS_HEADS = False
 
-    def __init__(self, rank: int, heads: int = 1) -> None:
+    def __init__(self, rank: int, heads: int = 1, relation_count: int = len(RELATIONS)) -> None:
         super().__init__()
         require_positive("rank", rank)
         require_positive("heads", heads)
@@ -41,6 +43,7 @@ class GraphLayer(nn.Module, ABC):
             )
         self.rank = rank
         self.heads = heads
+        self.relation_count = relation_count
 
     @abstractmethod
     def forward(self, graph: MessageGraph, nodes: Tensor) -> Tensor:

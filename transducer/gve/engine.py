@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from transducer.errors import DependencyError, ShapeError, UnknownNameError
-from transducer.gve.relations import FORWARD_COUNT, RELATIONS, SELF_RELATION
+from transducer.gve.relations import FORWARD_COUNT, RELATIONS
 
 if TYPE_CHECKING:
     from transducer.tensors import GraphBatch
@@ -39,7 +39,8 @@ class MessageGraph(ABC):
     Args:
         node_count: ``N``.
         edge_source, edge_target: node indices, ``[E']``, integer; a message goes from source to target.
-        edge_relation: indices into ``RELATIONS``, ``[E']``, integer.
+        edge_relation: kind of each edge, ``[E']``, integer, below ``relation_count - 1``, which is that of self edges.
+        relation_count: kinds of edge, the self edge included; ``len(RELATIONS)`` where all are there.
 
     Attributes:
         node_count: ``N``.
@@ -48,7 +49,8 @@ class MessageGraph(ABC):
     In the methods, ``*`` is any shape and values broadcast against weights as torch tensors do.
     """
 
-    def __init__(self, node_count: int, edge_source: Tensor, edge_target: Tensor, edge_relation: Tensor) -> None:
+    def __init__(self, node_count: int, edge_source: Tensor, edge_target: Tensor, edge_relation: Tensor,
+                 relation_count: int = len(RELATIONS)) -> None:
         shapes = [tuple(edges.shape) for edges in (edge_source, edge_target, edge_relation)]
         if len(shapes[0]) != 1 or len(set(shapes)) != 1:
             raise ShapeError(
@@ -57,9 +59,10 @@ class MessageGraph(ABC):
             )
         nodes = torch.arange(node_count, device=edge_source.device, dtype=edge_source.dtype)
         self.node_count = node_count
+        self.relation_count = relation_count
         self.source = torch.cat((edge_source, nodes))  # [E]
         self.target = torch.cat((edge_target, nodes))  # [E]
-        self.relation = torch.cat((edge_relation, torch.full_like(nodes, SELF_RELATION)))  # [E]
+        self.relation = torch.cat((edge_relation, torch.full_like(nodes, relation_count - 1)))  # [E]
 
     @functools.cached_property
     def in_degree(self) -> Tensor:
@@ -78,24 +81,24 @@ class MessageGraph(ABC):
 
     @functools.cached_property
     def relation_in_counts(self) -> Tensor:
-        """Edges of each relation into each node; ``[N, len(RELATIONS)]``, integer."""
-        counts = torch.bincount(self._slot, minlength=self.node_count * len(RELATIONS))
-        return counts.view(self.node_count, len(RELATIONS))
+        """Edges of each relation into each node; ``[N, relation_count]``, integer."""
+        counts = torch.bincount(self._slot, minlength=self.node_count * self.relation_count)
+        return counts.view(self.node_count, self.relation_count)
 
     @functools.cached_property
     def _slot(self) -> Tensor:
         """A number for each pair of target and relation; ``[E]``, integer."""
-        return self.target * len(RELATIONS) + self.relation
+        return self.target * self.relation_count + self.relation
 
     def of_relation(self, table: Tensor) -> Tensor:
-        """The row of ``table`` ``[len(RELATIONS), r]`` that belongs to each edge's relation, ``[E, r]``."""
+        """The row of ``table`` ``[relation_count, r]`` that belongs to each edge's relation, ``[E, r]``."""
         return table.index_select(0, self.relation)
 
     def relation_sum(self, edge_values: Tensor) -> Tensor:
-        """Sum over the edges of each relation into a node: ``[E, *]`` gives ``[N, len(RELATIONS), *]``."""
+        """Sum over the edges of each relation into a node: ``[E, *]`` gives ``[N, relation_count, *]``."""
         shape = edge_values.shape[1:]
-        zeros = edge_values.new_zeros(self.node_count * len(RELATIONS), *shape)
-        return zeros.index_add(0, self._slot, edge_values).view(self.node_count, len(RELATIONS), *shape)
+        zeros = edge_values.new_zeros(self.node_count * self.relation_count, *shape)
+        return zeros.index_add(0, self._slot, edge_values).view(self.node_count, self.relation_count, *shape)
 
     @abstractmethod
     def source_plus_target(self, source_values: Tensor, target_values: Tensor) -> Tensor:
@@ -145,8 +148,9 @@ class TorchMessageGraph(MessageGraph):
 class DglMessageGraph(MessageGraph):
     """Message passing with the fused kernels of dgl."""
 
-    def __init__(self, node_count: int, edge_source: Tensor, edge_target: Tensor, edge_relation: Tensor) -> None:
-        super().__init__(node_count, edge_source, edge_target, edge_relation)
+    def __init__(self, node_count: int, edge_source: Tensor, edge_target: Tensor, edge_relation: Tensor,
+                 relation_count: int = len(RELATIONS)) -> None:
+        super().__init__(node_count, edge_source, edge_target, edge_relation, relation_count)
         dgl = _require_dgl()
         self._operations = dgl.ops
         self._graph = dgl.graph((self.source, self.target), num_nodes=node_count)
@@ -185,7 +189,8 @@ def check_engine(name: str) -> str:
     return name
 
 
-def connect(batch: GraphBatch, engine: str, like: Tensor, forward_only: bool = False) -> MessageGraph:
+def connect(batch: GraphBatch, engine: str, like: Tensor, forward_only: bool = False,
+            relation_count: int = len(RELATIONS)) -> MessageGraph:
     """The message-passing graph of a whole batch.
 
     Args:
@@ -193,6 +198,7 @@ def connect(batch: GraphBatch, engine: str, like: Tensor, forward_only: bool = F
         engine: ``auto``, ``dgl`` or ``torch``.
         like: a tensor on the device and in the number format that messages will have.
         forward_only: leave out the edges that are walked backwards.
+        relation_count: kinds of edge that the batch tells apart, the self edge included.
 
     Raises:
         UnknownNameError: ``engine`` is in no table.
@@ -205,7 +211,7 @@ def connect(batch: GraphBatch, engine: str, like: Tensor, forward_only: bool = F
         kept = batch.edge_relation < FORWARD_COUNT
         edges = tuple(part[kept] for part in edges)
     name = _select(engine, like.device.type, like.dtype)
-    return ENGINES[name](batch.features.shape[0], *edges)
+    return ENGINES[name](batch.features.shape[0], *edges, relation_count)
 
 
 def _select(engine: str, device_type: str, dtype: torch.dtype) -> str:

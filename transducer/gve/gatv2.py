@@ -37,23 +37,23 @@ class GATv2(GraphLayer):
 
     HAS_HEADS = True
 
-    def __init__(self, rank: int, heads: int = 1) -> None:
-        super().__init__(rank, heads)
+    def __init__(self, rank: int, heads: int = 1, relation_count: int = len(RELATIONS)) -> None:
+        super().__init__(rank, heads, relation_count)
         self.source_weight = orthogonal(rank, rank)
         self.target_weight = orthogonal(rank, rank)
         self.attention = normal(heads, rank // heads, deviation=(rank // heads) ** -0.5)
         # Half the scale of the node vectors: at the start, content outweighs the kind of edge.
-        self.relation_key = normal(len(RELATIONS), rank, deviation=0.5)
-        self.relation_value = normal(len(RELATIONS), rank, deviation=0.5)
+        self.relation_key = normal(relation_count, rank, deviation=0.5)
+        self.relation_value = normal(relation_count, rank, deviation=0.5)
 
     def forward(self, graph: MessageGraph, nodes: Tensor) -> Tensor:
         by_head = (-1, self.heads, self.rank // self.heads)
         source = functional.linear(nodes, self.source_weight).view(by_head)  # [N, heads, r / heads]
         target = functional.linear(nodes, self.target_weight).view(by_head)  # [N, heads, r / heads]
         key = graph.of_relation(self.relation_key).view(by_head)  # [E, heads, r / heads]
-        value = self.relation_value.view(by_head)  # [len(RELATIONS), heads, r / heads]
+        value = self.relation_value.view(by_head)  # [relations, heads, r / heads]
         weights = attention_weights(graph, graph.source_plus_target(source, target) + key, self.attention)
-        # Weights by relation first, [N, len(RELATIONS), heads]: narrower to sum over edges than the values are.
+        # Weights by relation first, [N, relations, heads]: narrower to sum over edges than the values are.
         by_relation = graph.relation_sum(weights.squeeze(-1))
         values = torch.einsum("nkh,khw->nhw", by_relation, value)  # [N, heads, r / heads]
         return (graph.weighted_sum(source, weights) + values).reshape(-1, self.rank)

@@ -26,10 +26,10 @@ from transducer.gve.relations import RELATIONS
 class GCN(GraphLayer):
     """Degree-normalised sum of the neighbours, weighted by relation; see the module."""
 
-    def __init__(self, rank: int, heads: int = 1) -> None:
-        super().__init__(rank, heads)
+    def __init__(self, rank: int, heads: int = 1, relation_count: int = len(RELATIONS)) -> None:
+        super().__init__(rank, heads, relation_count)
         self.weight = orthogonal(rank, rank)
-        self.relation_weight = nn.Parameter(torch.ones(len(RELATIONS), 1))
+        self.relation_weight = nn.Parameter(torch.ones(relation_count, 1))
 
     def forward(self, graph: MessageGraph, nodes: Tensor) -> Tensor:
         sent = functional.linear(nodes, self.weight)  # [N, r]

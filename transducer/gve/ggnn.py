@@ -26,11 +26,11 @@ from transducer.gve.relations import RELATIONS
 class GGNN(GraphLayer):
     """Gated recurrent update of a node by the mean of its neighbours' messages; see the module."""
 
-    def __init__(self, rank: int, heads: int = 1) -> None:
-        super().__init__(rank, heads)
+    def __init__(self, rank: int, heads: int = 1, relation_count: int = len(RELATIONS)) -> None:
+        super().__init__(rank, heads, relation_count)
         self.weight = orthogonal(rank, rank)
-        self.relation_scale = nn.Parameter(torch.ones(len(RELATIONS), rank))
-        self.relation_bias = normal(len(RELATIONS), rank, deviation=0.5)
+        self.relation_scale = nn.Parameter(torch.ones(relation_count, rank))
+        self.relation_bias = normal(relation_count, rank, deviation=0.5)
         self.update = nn.GRUCell(rank, rank)
 
     def forward(self, graph: MessageGraph, nodes: Tensor) -> Tensor:

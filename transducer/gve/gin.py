@@ -26,10 +26,10 @@ from transducer.gve.relations import RELATIONS
 class GIN(GraphLayer):
     """Two-layer perceptron of a node and the sum of its neighbours; see the module."""
 
-    def __init__(self, rank: int, heads: int = 1) -> None:
-        super().__init__(rank, heads)
+    def __init__(self, rank: int, heads: int = 1, relation_count: int = len(RELATIONS)) -> None:
+        super().__init__(rank, heads, relation_count)
         self.epsilon = nn.Parameter(torch.zeros(()))
-        self.relation_key = normal(len(RELATIONS), rank, deviation=0.5)
+        self.relation_key = normal(relation_count, rank, deviation=0.5)
         self.inner = orthogonal(rank, rank)
         self.outer = orthogonal(rank, rank)
 

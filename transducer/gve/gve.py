@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from transducer.errors import ShapeError, UnknownNameError
+from transducer.errors import ConfigurationError, ShapeError, UnknownNameError
 from transducer.gve.base import GraphLayer, normal, require_positive, unit_rms
 from transducer.gve.engine import check_engine, connect
 from transducer.gve.gatv2 import GATv2
@@ -32,6 +32,7 @@ from transducer.gve.gcn import GCN
 from transducer.gve.ggnn import GGNN
 from transducer.gve.gin import GIN
 from transducer.gve.linear import Linear
+from transducer.gve.relations import DEFAULT_RELATIONS, chosen_relations, only_relations
 from transducer.gve.rgcn import RGCN
 
 if TYPE_CHECKING:
@@ -55,11 +56,12 @@ class GraphVectorizationEngine(nn.Module):
         feature_width: ``F``, width of the frozen node features.
         rank: ``r``, width of the node vectors; the paper has 8.
         layer: name in ``LAYERS``; the paper has ``gatv2``.
-        layer_count: layers in a row, at least 1; the paper has 1. With two, a node also hears from its neighbours'
+        layer_count: layers in a row; with 0 the projected features are the node vectors; the paper has 1. With two, a node also hears from its neighbours'
             neighbours (a use from the operands of its definition), for ``2 r^2 + 19 r`` parameters more with
             ``gatv2``.
         heads: attention heads of a layer that has them; must divide ``rank``; the paper has 1.
         engine: ``auto``, ``dgl`` or ``torch``; see :mod:`transducer.gve.engine`. No effect on results.
+        relations: kinds of edge that messages pass along, joined by ``+``; self edges are always there.
 
     Raises:
         UnknownNameError: ``layer`` or ``engine`` is in no table.
@@ -81,18 +83,21 @@ class GraphVectorizationEngine(nn.Module):
         layer_count: int = 2,
         heads: int = 1,
         engine: str = "auto",
+        relations: str = DEFAULT_RELATIONS,
     ) -> None:
         super().__init__()
         require_positive("feature_width", feature_width)
         require_positive("rank", rank)
-        require_positive("layer_count", layer_count)
+        if layer_count < 0:
+            raise ConfigurationError(f"layer_count is {layer_count}; expected 0 or more")
         if layer not in LAYERS:
             raise UnknownNameError.among("layer", layer, LAYERS)
         self.feature_width = feature_width
         self.rank = rank
         self.engine = check_engine(engine)
         self.down = normal(rank, feature_width, deviation=feature_width**-0.5)
-        self.layers = nn.ModuleList(LAYERS[layer](rank, heads) for _ in range(layer_count))
+        self.relations = chosen_relations(relations)
+        self.layers = nn.ModuleList(LAYERS[layer](rank, heads, len(self.relations) + 1) for _ in range(layer_count))
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Node vectors ``H [N, r]``, each of unit root mean square.
@@ -104,7 +109,9 @@ class GraphVectorizationEngine(nn.Module):
         with torch.autocast(self.down.device.type, enabled=False):
             features = unit_rms(batch.features.to(self.down.dtype))  # [N, F]
             nodes = functional.linear(features, self.down)  # [N, r]
-            graph = connect(batch, self.engine, like=nodes)
+            if self.layers:
+                graph = connect(only_relations(batch, self.relations), self.engine, like=nodes,
+                                relation_count=len(self.relations) + 1)
             for layer in self.layers:
                 nodes = nodes + functional.silu(layer(graph, unit_rms(nodes)))
             return unit_rms(nodes)

@@ -15,13 +15,14 @@ from torch.nn import functional
 
 from transducer.gve.base import GraphLayer, orthogonal
 from transducer.gve.engine import MessageGraph
+from transducer.gve.relations import RELATIONS
 
 
 class Linear(GraphLayer):
     """A linear map of each node by itself; reads no edge."""
 
-    def __init__(self, rank: int, heads: int = 1) -> None:
-        super().__init__(rank, heads)
+    def __init__(self, rank: int, heads: int = 1, relation_count: int = len(RELATIONS)) -> None:
+        super().__init__(rank, heads, relation_count)
         self.weight = orthogonal(rank, rank)
 
     def forward(self, graph: MessageGraph, nodes: Tensor) -> Tensor:

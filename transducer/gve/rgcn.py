@@ -27,10 +27,10 @@ BASES = 4
 class RGCN(GraphLayer):
     """A matrix for every relation, made of shared basis matrices; see the module."""
 
-    def __init__(self, rank: int, heads: int = 1) -> None:
-        super().__init__(rank, heads)
+    def __init__(self, rank: int, heads: int = 1, relation_count: int = len(RELATIONS)) -> None:
+        super().__init__(rank, heads, relation_count)
         self.bases = nn.Parameter(torch.stack([orthogonal(rank, rank).detach() for _ in range(BASES)]))
-        self.coefficients = normal(len(RELATIONS), BASES, deviation=BASES**-0.5)
+        self.coefficients = normal(relation_count, BASES, deviation=BASES**-0.5)
 
     def forward(self, graph: MessageGraph, nodes: Tensor) -> Tensor:
         share = graph.relation_in_degree.to(nodes.dtype).reciprocal().unsqueeze(-1)  # [E, 1]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..errors import UnknownNameError
+from ..errors import ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
     from ..adapted_model import AdaptedModel
@@ -17,22 +17,69 @@ if TYPE_CHECKING:
 METHODS = {
     "transducer": "transducer:Transducer",
     "none": "none:FrozenModel",
+    "full": "full:FullFineTuning",
     "lora": "peft_methods:LoRA",
+    "dora": "peft_methods:DoRA",
+    "ia3": "peft_methods:IA3",
     "prefix": "peft_methods:PrefixTuning",
     "prompt": "peft_methods:PromptTuning",
+    "p-tuning": "peft_methods:PTuning",
+    "linear": "linear:LinearAdapter",
+    "adapter": "adapter:BottleneckAdapters",
+    "prompt+adapter": "adapter:PromptAndAdapters",
+    "no-graph": "no_graph:NoGraphTwin",
+    "no-gve": "transducer:WithoutEngine",
+    "no-abfl": "transducer:WithoutFusionLayer",
+    "linear-gve": "transducer:LinearEngine",
+    "no-edges": "transducer:WithoutEdges",
+    "ast-only": "transducer:SyntaxOnly",
+    "no-align": "transducer:WithoutAlignment",
     "published": "transducer:PublishedTransducer",
 }
 """Module of this folder and class, by the method's name."""
 
 
-def method_class(name: str) -> type[AdaptedModel]:
+def parse_specification(specification: str) -> tuple[str, dict[str, object]]:
+    """(name, field -> value) of `NAME` or `NAME:FIELD=VALUE,...`; values as in YAML.
+
+    Raises:
+        ConfigurationError: a part without a `=`.
+    """
+    import yaml
+
+    name, _, rest = specification.partition(":")
+    given: dict[str, object] = {}
+    for part in filter(None, rest.split(",")):
+        field, equals, value = part.partition("=")
+        if not equals or not field:
+            raise ConfigurationError(f"method {specification!r}: {part!r} is no FIELD=VALUE; write {name}:rank=4,dropout=0")
+        given[field] = yaml.safe_load(value) if value else ""
+    return name, given
+
+
+def method_class(specification: str) -> type[AdaptedModel]:
     """The class of a method; an unknown name is an UnknownNameError with the table."""
+    name, _ = parse_specification(specification)
     if name not in METHODS:
         raise UnknownNameError.among("method", name, METHODS)
     module, class_name = METHODS[name].split(":")
     return getattr(import_module(f".{module}", __name__), class_name)
 
 
-def build_method(name: str, backbone: Backbone, settings: TransducerSettings, engine: str = "auto") -> AdaptedModel:
-    """A method on a backbone that it may change in place: load a backbone of its own for each."""
-    return method_class(name)(backbone, settings, engine).to(backbone.device)
+def build_method(specification: str, backbone: Backbone, settings: TransducerSettings, engine: str = "auto") -> AdaptedModel:
+    """A method on a backbone that it may change in place: load a backbone of its own for each.
+
+    Args:
+        specification: `NAME` or `NAME:FIELD=VALUE,...`.
+        settings: of transducers; what the specification says goes before it.
+
+    Raises:
+        UnknownNameError, ConfigurationError: an unknown method or field, or a value out of range.
+    """
+    kind = method_class(specification)
+    _, given = parse_specification(specification)
+    try:
+        chosen = kind.make_settings(given, settings)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"method {specification!r}: {error}") from error
+    return kind(backbone, chosen, engine).to(backbone.device)

@@ -1,4 +1,4 @@
-"""Methods from `peft`, saved as genuine peft folders: LoRA, prefix tuning and prompt tuning.
+"""Methods from `peft`, saved as genuine peft folders: LoRA, DoRA, IA3, prefix tuning, prompt tuning, p-tuning.
 
 Settings are those of the paper where it states them (REFERENCE: LoRA rank 8 and scaling 32 on queries and values with
 dropout 0.1, prefix of 10 tokens; 25 prompt tokens are ours).
@@ -7,9 +7,20 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 
-from peft import LoraConfig, PeftConfig, PrefixTuningConfig, PromptTuningConfig, TaskType, get_peft_model, set_peft_model_state_dict
+from peft import (
+    IA3Config,
+    LoraConfig,
+    PeftConfig,
+    PrefixTuningConfig,
+    PromptEncoderConfig,
+    PromptTuningConfig,
+    TaskType,
+    get_peft_model,
+    set_peft_model_state_dict,
+)
 from peft.utils import get_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -17,6 +28,8 @@ from safetensors.torch import load_file
 from checkpoints.errors import ArtefactContentError, MissingArtefactError
 
 from ..adapted_model import DirectModel
+from ..config import option
+from .saving import OwnTensors
 
 
 class PeftMethod(DirectModel):
@@ -66,14 +79,54 @@ class PeftMethod(DirectModel):
         return self.language_model.disable_adapter()
 
 
+@dataclass(frozen=True)
+class LoRASettings:
+    """Settings of low-rank updates."""
+
+    rank: int = option(8, "rank of an update; the paper: 8", minimum=1)
+    alpha: int = option(32, "updates are scaled by alpha / rank; the paper: 32", minimum=1)
+    dropout: float = option(0.1, "dropout in front of an update; the paper: 0.1", minimum=0.0, maximum=0.9)
+    targets: str = option("q+v", "names of the projections that are updated, joined by +; the paper: q+v")
+
+
 class LoRA(PeftMethod):
     """Low-rank updates of the query and value projections (Hu et al., 2022)."""
 
     method = "lora"
+    settings_type = LoRASettings
+    sizes = ("rank", (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
     default_learning_rate = 3e-3
+    weight_decomposed = False
 
     def configuration(self):
-        return LoraConfig(task_type=TaskType.SEQ_2_SEQ_LM, r=8, lora_alpha=32, lora_dropout=0.1, target_modules=["q", "v"])
+        settings = self.settings
+        return LoraConfig(task_type=TaskType.SEQ_2_SEQ_LM, r=settings.rank, lora_alpha=settings.alpha,
+                          lora_dropout=settings.dropout, target_modules=settings.targets.split("+"),
+                          use_dora=self.weight_decomposed)
+
+
+class DoRA(LoRA):
+    """Low-rank updates of directions, with trained magnitudes (Liu et al., 2024)."""
+
+    method = "dora"
+    weight_decomposed = True
+
+
+class IA3(PeftMethod):
+    """Trained scales on keys, values and the inside of feed-forward blocks (Liu et al., 2022)."""
+
+    method = "ia3"
+    default_learning_rate = 3e-2
+
+    def configuration(self):
+        return IA3Config(task_type=TaskType.SEQ_2_SEQ_LM, target_modules=["k", "v", "wo"], feedforward_modules=["wo"])
+
+
+@dataclass(frozen=True)
+class VirtualTokenSettings:
+    """Settings of methods that put trained vectors in front."""
+
+    tokens: int = option(10, "virtual tokens; the paper: 10 for prefix tuning, 25 for prompt tuning", minimum=1)
 
 
 class PrefixTuning(PeftMethod):
@@ -84,19 +137,52 @@ class PrefixTuning(PeftMethod):
     """
 
     method = "prefix"
+    settings_type = VirtualTokenSettings
+    sizes = ("tokens", (1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100))
     default_learning_rate = 1e-1
     remark = "peft's prefixes reach only the decoder; half of the parameters are never read"
 
     def configuration(self):
-        return PrefixTuningConfig(task_type=TaskType.SEQ_2_SEQ_LM, num_virtual_tokens=10)
+        return PrefixTuningConfig(task_type=TaskType.SEQ_2_SEQ_LM, num_virtual_tokens=self.settings.tokens)
 
 
 class PromptTuning(PeftMethod):
     """Trained vectors in front of the input (Lester et al., 2021), started from embeddings of real tokens."""
 
     method = "prompt"
+    settings_type = VirtualTokenSettings
+    sizes = ("tokens", (1, 2, 4, 6, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150))
     default_learning_rate = 1e-1
+
+    @classmethod
+    def make_settings(cls, given, transducer):
+        return super().make_settings({"tokens": 25} | given, transducer)
 
     def configuration(self):
         # One submodule: with the default of two, peft allocates rows for the decoder that are never trained.
-        return PromptTuningConfig(task_type=TaskType.SEQ_2_SEQ_LM, num_virtual_tokens=25, num_transformer_submodules=1)
+        return PromptTuningConfig(task_type=TaskType.SEQ_2_SEQ_LM, num_virtual_tokens=self.settings.tokens,
+                                  num_transformer_submodules=1)
+
+
+@dataclass(frozen=True)
+class EncodedPromptSettings(VirtualTokenSettings):
+    """Settings of p-tuning."""
+
+    width: int = option(128, "hidden width of the network that makes the prompts", minimum=1)
+
+
+class PTuning(OwnTensors, PeftMethod):
+    """Prompts made by a small network from trained vectors (Liu et al., GPT Understands, Too, 2021).
+
+    Saves vectors and network as they are, not as a peft folder: peft keeps only the prompts that come out, with which
+    training cannot go on.
+    """
+
+    method = "p-tuning"
+    settings_type = EncodedPromptSettings
+    sizes = ("width", (2, 4, 8, 16, 32, 64, 128, 256))
+    default_learning_rate = 1e-2
+
+    def configuration(self):
+        return PromptEncoderConfig(task_type=TaskType.SEQ_2_SEQ_LM, num_virtual_tokens=self.settings.tokens,
+                                   encoder_hidden_size=self.settings.width, num_transformer_submodules=1)

@@ -1,7 +1,5 @@
-"""Methods `transducer` and `published`: see `transducer.model`."""
+"""Method `transducer`, its ablations, and `published`: see `transducer.model`. An ablation is a transducer with one thing fixed."""
 from __future__ import annotations
-
-from dataclasses import replace
 
 from ..model import TransducerModel
 
@@ -12,13 +10,65 @@ class Transducer(TransducerModel):
     method = "transducer"
 
 
+class WithoutEngine(TransducerModel):
+    """No GVE: the fusion reads the projected node features, and no message is passed."""
+
+    method = "no-gve"
+    fixed = {"layer_count": 0}
+    artefact = "adapter"
+    remark = "no graph network: projected node features go to the fusion"
+
+
+class WithoutFusionLayer(TransducerModel):
+    """No ABFL: every token reads the mean of its graph's node vectors."""
+
+    method = "no-abfl"
+    fixed = {"fusion": "pooled"}
+    artefact = "adapter"
+    remark = "no attention, alignment or prompts: every token reads the graph's mean vector"
+
+
+class LinearEngine(TransducerModel):
+    """The GVE with a linear map in the place of each graph layer."""
+
+    method = "linear-gve"
+    fixed = {"layer": "linear"}
+    artefact = "adapter"
+    remark = "graph layers replaced by linear maps of each node"
+
+
+class WithoutEdges(TransducerModel):
+    """Graph layers that see every node alone, by its edge to itself."""
+
+    method = "no-edges"
+    fixed = {"relations": ""}
+    artefact = "adapter"
+    remark = "graph layers without edges between nodes: attention over a single edge has nothing to learn"
+
+
+class SyntaxOnly(TransducerModel):
+    """Messages along the edges of the syntax tree alone."""
+
+    method = "ast-only"
+    fixed = {"relations": "AST"}
+    artefact = "adapter"
+    remark = "messages along syntax edges only"
+
+
+class WithoutAlignment(TransducerModel):
+    """Tokens find their nodes by attention alone."""
+
+    method = "no-align"
+    fixed = {"fusion": "attention+prompts"}
+    artefact = "adapter"
+    remark = "without the part that reads the node covering a token"
+
+
 class PublishedTransducer(TransducerModel):
     """The paper's released code as it is: its fusion never reads the graph, and replaces the embeddings."""
 
     method = "published"
+    fixed = {"fusion": "published"}
     artefact = "adapter"
     default_learning_rate = 1e-2
     remark = "the fusion of the paper's code, which never reads the graph"
-
-    def __init__(self, backbone, settings, engine="auto"):
-        super().__init__(backbone, replace(settings, fusion="published"), engine)
