@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .backbone import Backbone, generation_config
-from .config import NoSettings, TransducerSettings, resolve
+from .config import NoSettings, TransducerSettings, require_fields, resolve
 
 
 class AdaptedModel(nn.Module, ABC):
@@ -60,6 +60,7 @@ class AdaptedModel(nn.Module, ABC):
         Raises:
             ConfigurationError: an unknown field, or a value of the wrong type or out of range.
         """
+        require_fields(cls.settings_type, given)
         return resolve(cls.settings_type, given)
 
     @abstractmethod

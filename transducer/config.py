@@ -163,6 +163,16 @@ def resolve(settings: type, given: dict, recipe: Path | None = None):
     return settings(**resolved)
 
 
+def require_fields(settings: type, given: dict) -> None:
+    """Raises ConfigurationError where `given` names a field that `settings` does not have."""
+    names = [entry.name for entry in fields(settings)]
+    for name in given:
+        if name not in names:
+            near = get_close_matches(str(name), names, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigurationError(f"unknown setting {name!r}{hint} (known: {', '.join(names) or 'none'})")
+
+
 def _read_recipe(settings: type, recipe: Path) -> dict:
     import yaml
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from checkpoints.artefact import Artefact, read_artefact, write_artefact
 
 from .backbone import Backbone, load_backbone
-from .config import TransducerSettings, resolve
+from .config import TransducerSettings, require_fields, resolve
 from .errors import BackboneMismatchError
 from .features import node_features
 from .fusion import build_fusion, rank_within_budget
@@ -69,6 +69,7 @@ class TransducerModel(InputModel):
 
     @classmethod
     def make_settings(cls, given: dict, transducer: TransducerSettings) -> TransducerSettings:
+        require_fields(TransducerSettings, given)
         return resolve(TransducerSettings, asdict(transducer) | cls.fixed | given)
 
     def fused(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,4 +143,4 @@ def sampled_embeddings(backbone: Backbone, count: int) -> Tensor | None:
     if not count:
         return None
     weight = backbone.embedding_weight
-    return weight[torch.randint(len(weight), (count,), device=weight.device)].detach().float().cpu()
+    return weight[torch.randint(len(weight), (count,), device=weight.device)].detach().float()

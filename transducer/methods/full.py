@@ -6,14 +6,15 @@ from contextlib import contextmanager
 import torch
 
 from ..adapted_model import DirectModel
+from ..backbone import load_backbone
 from .saving import OwnTensors
 
 
 class FullFineTuning(OwnTensors, DirectModel):
     """The backbone itself, trained as it is, without dropout.
 
-    What was the frozen backbone is kept beside it on the CPU, so that it can be disabled: memory of one more copy there.
-    Saves all weights. Weights that share storage (tied embeddings) are counted and saved once.
+    Saves all weights; those that share storage (tied embeddings) are counted and saved once. Disabling it loads the frozen
+    weights anew from where the backbone came from, rather than keep a second copy in memory.
     """
 
     method = "full"
@@ -22,7 +23,6 @@ class FullFineTuning(OwnTensors, DirectModel):
 
     def __init__(self, backbone, settings, engine="auto"):
         super().__init__(backbone, settings, engine)
-        self._frozen = {name: parameter.detach().cpu().clone() for name, parameter in backbone.model.named_parameters()}
         backbone.model.requires_grad_(True)
 
     def trainable(self):
@@ -31,7 +31,8 @@ class FullFineTuning(OwnTensors, DirectModel):
     @contextmanager
     def disabled(self):
         trained = {name: parameter.detach().cpu().clone() for name, parameter in self.trainable().items()}
-        self._put(self._frozen)
+        stored = load_backbone(self.backbone.name, self.backbone.precision, self.backbone.revision, device="cpu")
+        self._put(dict(stored.model.named_parameters()))
         try:
             yield
         finally:

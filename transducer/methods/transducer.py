@@ -69,6 +69,7 @@ class PublishedTransducer(TransducerModel):
 
     method = "published"
     fixed = {"fusion": "published"}
+    sizes = ("", ())  # its geometry is that of the paper
     artefact = "adapter"
     default_learning_rate = 1e-2
     remark = "the fusion of the paper's code, which never reads the graph"

@@ -1,0 +1,61 @@
+"""Counting without weights, and the largest size within a budget."""
+from __future__ import annotations
+
+import pytest
+
+from transducer.backbone import Backbone, load_backbone
+from transducer.budget import parameter_count, within_budget
+from transducer.config import TransducerSettings
+from transducer.errors import ConfigurationError
+from transducer.methods import METHODS, build_method, method_class
+
+SETTINGS = TransducerSettings()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_count_is_that_of_the_built_method_and_the_backbone_stays(method: str, model_folder) -> None:
+    backbone = load_backbone(str(model_folder), "float32", device="cpu")
+    names = list(backbone.model.state_dict())
+    count = parameter_count(method, backbone, SETTINGS)
+    assert list(backbone.model.state_dict()) == names
+    assert not any(parameter.requires_grad for parameter in backbone.model.parameters())
+    assert count == build_method(method, backbone, SETTINGS).trainable_count()
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if method_class(name).sizes[0]])
+def test_the_largest_size_within_a_budget(method: str, backbone: Backbone) -> None:
+    field, values = method_class(method).sizes
+    budget = parameter_count(f"{method}:{field}={values[2]}", backbone, SETTINGS)
+    assert within_budget(method, budget, backbone, SETTINGS) == f"{method}:{field}={values[2]}"
+    assert within_budget(method, budget - 1, backbone, SETTINGS) == f"{method}:{field}={values[1]}"
+
+
+def test_settings_that_are_given_stay(backbone: Backbone) -> None:
+    count = parameter_count("lora:rank=3,targets=q", backbone, SETTINGS)
+    assert within_budget("lora:targets=q", count, backbone, SETTINGS) == "lora:targets=q,rank=3"
+    assert within_budget("lora:rank=1", count, backbone, SETTINGS) == "lora:rank=1"
+    assert within_budget("none", 0, backbone, SETTINGS) == "none"
+
+
+@pytest.mark.parametrize(("method", "message"), [
+    ("lora", r"'lora' has \d+ trainable parameters at its smallest \(rank=1\), more than the budget of 10; raise the budget"),
+    ("full", r"'full' has [\d,]+ trainable parameters, more than the budget of 10, and no size to choose"),
+    ("lora:rank=2", r"'lora:rank=2' has [\d,]+ trainable parameters, more than the budget of 10"),
+])
+def test_a_budget_that_nothing_fits(method: str, message: str, backbone: Backbone) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        within_budget(method, 10, backbone, SETTINGS)
+
+
+@pytest.mark.parametrize(("specification", "message"), [
+    ("lora:rank", "'rank' is no FIELD=VALUE"), ("lora:rnk=2", "rnk"), ("lora:rank=0", "--rank is 0, expected at least 1"),
+    ("lora:rank=two", "--rank is 'two', expected a whole number"), ("linear:rank=2", "rank")])
+def test_wrong_specifications(specification: str, message: str, backbone: Backbone) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        build_method(specification, backbone, SETTINGS)
+
+
+def test_a_specification_reaches_the_method(backbone: Backbone) -> None:
+    model = build_method("lora:rank=2,dropout=0,targets=q+k+v", backbone, SETTINGS)
+    assert (model.settings.rank, model.settings.dropout, model.settings.targets) == (2, 0.0, "q+k+v")
+    assert model.settings.alpha == 32

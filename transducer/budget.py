@@ -1,0 +1,62 @@
+"""Sizes of methods: parameters counted without weights, and the largest size within a budget.
+
+A method is built on a backbone of shapes alone (`torch.device("meta")`), so counting costs no memory and is exact: no
+formula can drift away from the code.
+"""
+from __future__ import annotations
+
+import torch
+
+from .backbone import FAMILIES, Backbone
+from .config import TransducerSettings
+from .errors import ConfigurationError
+from .methods import build_method, method_class, parse_specification
+
+
+class ShapesOnly(Backbone):
+    """A backbone without weights; good for building methods and counting, not for computing."""
+
+    embedding_scale = 1.0
+
+    def __init__(self, backbone: Backbone):
+        config = backbone.model.config
+        with torch.device("meta"):
+            model = FAMILIES[config.model_type].loader.from_config(config)
+        super().__init__(model, backbone.tokenizer, backbone.name, backbone.revision, backbone.fingerprint)
+
+
+def parameter_count(specification: str, backbone: Backbone, settings: TransducerSettings) -> int:
+    """Trainable parameters of a method on a backbone, which is left as it is."""
+    shapes = ShapesOnly(backbone)
+    with torch.device("meta"):
+        return build_method(specification, shapes, settings, engine="torch").trainable_count()
+
+
+def within_budget(specification: str, budget: int, backbone: Backbone, settings: TransducerSettings) -> str:
+    """The specification with the largest size that has at most `budget` trainable parameters.
+
+    A method whose size cannot be chosen, or is given in the specification, stays as it is where it fits.
+
+    Raises:
+        ConfigurationError: even the smallest size is too large; the message names it.
+    """
+    name, given = parse_specification(specification)
+    field, values = method_class(name).sizes
+    if not field or field in given:
+        count = parameter_count(specification, backbone, settings)
+        if count > budget:
+            raise ConfigurationError(f"method {specification!r} has {count:,} trainable parameters, more than the budget of "
+                                     f"{budget:,}, and no size to choose; raise the budget or leave the method out")
+        return specification
+    best = None
+    for value in values:
+        sized = f"{specification}{',' if given else ':'}{field}={value}"
+        count = parameter_count(sized, backbone, settings)
+        if count <= budget:
+            best = sized
+        elif best is None:
+            raise ConfigurationError(f"method {specification!r} has {count:,} trainable parameters at its smallest "
+                                     f"({field}={value}), more than the budget of {budget:,}; raise the budget to that")
+        else:
+            break
+    return best
