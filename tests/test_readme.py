@@ -54,7 +54,7 @@ def test_the_readme_has_commands() -> None:
 def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A folder to run in, which the README's commands share, and the environment."""
     folder = tmp_path_factory.mktemp("readme")
-    for name in ("transducer", "tasks", "cpg", "checkpoints", "benchmarks", "examples"):
+    for name in ("transducer", "tasks", "cpg", "checkpoints", "benchmarks", "examples", "docs"):
         if (ROOT / name).exists():
             (folder / name).symlink_to(ROOT / name)
     return folder, os.environ | {"PYTHONPATH": str(folder), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
