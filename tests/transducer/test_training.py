@@ -107,7 +107,8 @@ def test_the_result_row_is_complete(reference: Path, model_folder: Path) -> None
     assert row.to_dict() == json.loads((reference / "metrics.json").read_text(encoding="utf-8"))
     empty = [entry.name for entry in fields(row) if getattr(row, entry.name) in (None, "", 0, {}, [])]
     # A seed of 0 is no gap, a run that came through has no reason, and a transducer needs no remark.
-    assert set(empty) <= {"seed", "remark", "reason", "git_commit", "train_peak_bytes", "generate_peak_bytes"}
+    assert set(empty) <= {"seed", "remark", "reason", "git_commit", "train_peak_bytes", "generate_peak_bytes",
+                          "near_duplicate_percent"}
     backbone = load_backbone(str(model_folder), "float32", device="cpu")
     trainable = build_method("transducer", backbone, TransducerSettings()).trainable_count()
     assert (row.method, row.seed, row.status, row.precision) == ("transducer", 0, "ok", "float32")
@@ -349,7 +350,7 @@ def test_resume_and_overwrite_together_are_refused(reference: Path, command: Com
 
 
 @pytest.mark.parametrize(("flags", "code", "expected"), [
-    (["--task", "asert"], 2, "unknown task 'asert'; expected one of: assert. Did you mean 'assert'?"),
+    (["--task", "asert"], 2, "unknown task 'asert'; expected one of: assert, repair, summarize, translate. Did you mean 'assert'?"),
     (["--method", "transduser"], 2, "Did you mean 'transducer'?"),
     (["--baselines", "lora", "prefx"], 2, "Did you mean 'prefix'?"),
     (["--fusion", "attention+alined"], 2, "Did you mean 'aligned'?"),
