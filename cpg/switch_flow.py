@@ -67,7 +67,11 @@ class SwitchFlow(ExpressionFlow):
             if group in places:
                 self.graph.connect(entering, places[group])
                 entering = [Pending(places[group])]
-            left = yield self._group(group, labels if labels != [group] else self._head_of(group, rule), entering)
+            begins = tree.parts(group, rule.begins)
+            for begin in begins:
+                entering = self.point(begin, "statement", (begin,), entering)
+            head = labels if labels != [group] else self._head_of(group, rule)
+            left = yield self._group(group, [*head, *begins], entering)
             falls = tree.types[group] in rule.falling
             falling = (left if falls else []) + target.fallen
             target.fallen = []
@@ -102,7 +106,11 @@ class SwitchFlow(ExpressionFlow):
             parts = (selector, *tree.parts(node, rule.binds), *labels)
             return frontier, self.point(selector, "condition", parts, frontier)[0].source
         if rule.choice:
-            return frontier, self.point(node, "condition", (), frontier)[0].source
+            begins = [begin for group in groups for begin in tree.parts(group, rule.begins)]
+            parts = tuple(part for begin in begins for part in tree.parts(begin, rule.prepares))
+            for part in parts:
+                frontier = yield self.evaluate(part, frontier)
+            return frontier, self.point(node, "condition", parts, frontier)[0].source
         return frontier, -1
 
     def match(self, node: int, frontier: Frontier) -> Steps:

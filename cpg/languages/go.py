@@ -113,6 +113,8 @@ _SELECT = Switch(
     default="default",
     default_groups=frozenset({"default_case"}),
     choice=True,
+    begins="communication",
+    prepares=("channel", "value", "right"),
 )
 
 GO = Language(

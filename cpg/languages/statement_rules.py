@@ -160,7 +160,8 @@ class Switch:
     that may bind names, `guard` the part that tests; without a `label` part the group has them itself. `initial` is evaluated before the selector.
 
     Without a selector the labels are conditions that are tested in order, unless the switch is a `choice`: then
-    the node itself is a point from which control goes on to any one group (Go's select).
+    the node itself is a point from which control goes on to any one group (Go's select). There `begins` is the
+    statement that a group begins with, and `prepares` what of it is evaluated before the choice, for all groups.
     `evaluated`: labels are expressions that run; the selector's point uses what they use. `binds`: the part that
     receives the selector's value, at its point. `scattered`: the body is a statement in which `Case` labels stand
     anywhere (C).
@@ -177,6 +178,8 @@ class Switch:
     default_groups: frozenset[str] = frozenset()
     initial: Part | None = None
     choice: bool = False
+    begins: Part | None = None
+    prepares: Part | None = None
     evaluated: bool = False
     binds: Part | None = None
     scattered: bool = False
