@@ -226,11 +226,18 @@ class NameWalk:
             passed += tree.children[group]
         for argument in passed:
             path = spell(tree, language, argument)
-            while path is None and tree.types[argument] in language.passing and tree.children[argument]:
+            while path is None and self._passes(argument):
                 argument = tree.children[argument][-1]
                 path = spell(tree, language, argument)
             if path is not None:
                 self.events.append(Event(DEFINE, scope, *path, passed=True))
+
+    def _passes(self, node: int) -> bool:
+        """Whether a node is around what is passed."""
+        tree, operators = self.tree, self.language.passing_operators
+        if tree.types[node] not in self.language.passing or not tree.children[node]:
+            return False
+        return not operators or node not in tree.tokens or not operators.isdisjoint(tree.tokens[node])
 
     def _emit_path(self, node: int, mode: int, scope: Scope) -> None:
         path = spell(self.tree, self.language, node)

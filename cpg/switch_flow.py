@@ -70,8 +70,8 @@ class SwitchFlow(ExpressionFlow):
             begins = tree.parts(group, rule.begins)
             for begin in begins:
                 entering = self.point(begin, "statement", (begin,), entering)
-            head = labels if labels != [group] else self._head_of(group, rule)
-            left = yield self._group(group, [*head, *begins], entering)
+            heading = labels if labels != [group] else self._head_of(group, rule)
+            left = yield self._group(group, [*heading, *begins], entering)
             falls = tree.types[group] in rule.falling
             falling = (left if falls else []) + target.fallen
             target.fallen = []

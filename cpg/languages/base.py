@@ -120,6 +120,8 @@ class Language:
     """Text of a called function that evaluates nothing: C#'s nameof."""
     initializers: frozenset[str] = frozenset()
     """Node types in which an assignment to a name gives a member of a new object its value."""
+    passing_operators: frozenset[str] = frozenset()
+    """Of a node in `passing` that is an operation: with which operators it passes. Empty: with all."""
     passing: frozenset[str] = frozenset()
     """Node types around what is passed: an argument's own node, C's `&x`."""
     hoisting: frozenset[str] = frozenset()

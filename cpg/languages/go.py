@@ -270,6 +270,9 @@ GO = Language(
         **dict.fromkeys(_TYPES, "TYPE"),
         "comment": "COMMENT",
     },
+    labels_in_field={
+        ("type_parameter_list", ""): "TYPE",
+    },
     statements={
         "block": _BLOCK,
         "expression_statement": None,
@@ -353,6 +356,7 @@ GO = Language(
     },
     calls={"call_expression": Call("arguments", callee="function")},
     passing=frozenset({"unary_expression", "variadic_argument"}),
+    passing_operators=frozenset({"&"}),
     paths={
         "selector_expression": Path("operand", member="field"),
         "index_expression": Path("operand", index="index"),

