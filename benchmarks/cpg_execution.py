@@ -1,6 +1,6 @@
 """Python graphs against execution: the test suites inside an installed package are run and watched.
 
-    PYTHONPATH=. python benchmarks/cpg_execution.py [--package networkx] [--share 0.1] [--jobs 2] [--limit 120]
+    PYTHONPATH=. python benchmarks/cpg_execution.py [--package networkx] [--part 1/10] [--jobs 2] [--limit 120]
 
 Every step between two points inside a call of a function of the package has to be a way in its CFG, and every pair of
 an assignment to a local variable and a read of that value an edge of its DDG (`tests/cpg/tracing.py`). Each test module
@@ -60,11 +60,14 @@ class Totals:
     def __init__(self) -> None:
         self.results: dict[Body, Result] = {}
         self.failed: list[str] = []
+        self.done = 0
 
     def add(self, output: Path, files: dict[str, FileGraph]) -> None:
         for row in json.loads(output.read_text())["rows"]:
             file = files[row["path"]]
             result = self.results.setdefault(file.body_of_node[row["node"]], Result())
+            for text in sorted(set(row["misses"]) - result.misses):
+                print(f"MISS {row['path']} {text}", flush=True)
             for name in COLUMNS:
                 getattr(result, name).update(tuple(item) if isinstance(item, list) else item for item in row[name])
 
@@ -118,35 +121,57 @@ class Totals:
         print(f"  between lines: {len(lines_taken)} of {len(lines_there)} ({share:.1%})")
 
 
+def part(text: str) -> tuple[int, int]:
+    """`2/10` as numbers."""
+    number, _, parts = text.partition("/")
+    if not (number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a part such as 1/10, from 1/10 to 10/10")
+    return int(number), int(parts)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--package", default="networkx", help="an installed package that carries its tests")
-    parser.add_argument("--share", type=float, default=1.0, help="share of the test modules, evenly spread (default all)")
+    parser.add_argument("--part", type=part, default=(1, 1), help="1/10: every tenth test module, 2/10: the next ones")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     parser.add_argument("--limit", type=float, default=120, help="seconds for a test module")
     parser.add_argument("--calls", type=int, default=50, help="watched calls of a function in a test module")
     parser.add_argument("--instructions", type=int, default=20_000, help="watched instructions of a call")
     arguments = parser.parse_args()
-    if not 0 < arguments.share <= 1:
-        parser.error(f"--share is {arguments.share}, expected a number above 0 and at most 1")
     started = time.perf_counter()
     root = folder_of(arguments.package)
     files = {str(path): FileGraph(str(path)) for path in sorted(root.rglob("*.py"))}
     print(f"graphs of {len(files)} files: {time.perf_counter() - started:.0f} s", flush=True)
     modules = sorted(root.rglob("test_*.py"))
-    step = 1 / arguments.share
-    chosen = [modules[int(i * step)] for i in range(int(len(modules) * arguments.share + 0.5))]
+    number, parts = arguments.part
+    chosen = modules[number - 1 :: parts]
+    totals = Totals()
+    try:
+        run(arguments, files, chosen, totals)
+    except KeyboardInterrupt:
+        print("interrupted")
+    print(f"{totals.done} of {len(modules)} test modules: {time.perf_counter() - started:.0f} s in all")
+    totals.report()
+    return int(any(result.misses for result in totals.results.values()))
+
+
+def run(arguments: argparse.Namespace, files: dict[str, FileGraph], chosen: list[Path], totals: Totals) -> None:
+    """First the import of the package, then the test modules, each in a process of its own."""
     gc.freeze()
     context = multiprocessing.get_context("fork")
-    totals = Totals()
     with tempfile.TemporaryDirectory() as folder:
 
+        def start(module: Path | None, number: int) -> tuple:
+            output = Path(folder) / f"{number}.json"
+            process = context.Process(target=_watch, args=(arguments.package, files, module, arguments, output), daemon=True)
+            process.start()
+            return process, module, output, time.perf_counter() + arguments.limit
+
         def finish(process, module, output: Path, deadline: float) -> bool:
-            if process.is_alive() and time.perf_counter() < deadline:
+            late = process.is_alive() and time.perf_counter() > deadline
+            if process.is_alive() and not late:
                 return False
-            late = process.is_alive()
-            if late:
-                process.kill()
+            process.kill()
             process.join()
             if output.exists():
                 totals.add(output, files)
@@ -154,31 +179,20 @@ def main() -> int:
                 totals.failed.append(f"{module or 'import'} ({'time limit' if late else f'exit code {process.exitcode}'})")
             return True
 
-        def start(module: Path | None, number: int) -> tuple:
-            output = Path(folder) / f"{number}.json"
-            process = context.Process(target=_watch, args=(arguments.package, files, module, arguments, output))
-            process.start()
-            return process, module, output, time.perf_counter() + arguments.limit
-
         imported = start(None, 0)
         while not finish(*imported):
             time.sleep(0.05)
         importlib.import_module(arguments.package)
         waiting, running = list(enumerate(chosen, 1))[::-1], []
-        done = 0
         while waiting or running:
             while waiting and len(running) < arguments.jobs:
                 number, module = waiting.pop()
                 running.append(start(module, number))
-            still = [entry for entry in running if not finish(*entry)]
-            done += len(running) - len(still)
-            running = still
+            running = [entry for entry in running if not finish(*entry)]
+            totals.done = len(chosen) - len(waiting) - len(running)
             if sys.stderr.isatty():
-                print(f"\r{done} of {len(chosen)} test modules", end="", file=sys.stderr, flush=True)
+                print(f"\r{totals.done} of {len(chosen)} test modules", end="", file=sys.stderr, flush=True)
             time.sleep(0.05)
-    print(f"{len(chosen)} of {len(modules)} test modules: {time.perf_counter() - started:.0f} s in all")
-    totals.report()
-    return int(any(result.misses for result in totals.results.values()))
 
 
 if __name__ == "__main__":
