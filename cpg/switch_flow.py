@@ -3,6 +3,9 @@ with labels that stand anywhere in the body (C); and of match."""
 
 from __future__ import annotations
 
+import bisect
+import functools
+
 from cpg.expressions import ExpressionFlow, Steps
 from cpg.flow_graph import ENTRY, Frontier, Pending, Target
 from cpg.languages import base
@@ -171,11 +174,17 @@ class SwitchFlow(ExpressionFlow):
             frontier = [*frontier, Pending(switch.head, "case" if labels else "default")]
         return (yield self._group(node, labels + beside, frontier))
 
+    @functools.cached_property
+    def _case_jumps(self) -> list[int]:
+        """The jumps of the text that may go to a case."""
+        kinds = {kind for kind, rule in self.language.statements.items() if isinstance(rule, base.Jump) and rule.to_case}
+        return [node for node, kind in enumerate(self.tree.types) if kind in kinds] if kinds else []
+
     def _places(self, groups: list[int], rule: base.Switch) -> dict[int | str | None, int]:
         """Group -> join in front of it, and the same by its labels' texts (None: the default), where gotos name cases."""
-        tree = self.tree
-        jumps = [kind for kind, rule in self.language.statements.items() if isinstance(rule, base.Jump) and rule.to_case]
-        if not any(tree.types[node] in jumps for group in groups for node in range(group, tree.last[group])):
+        tree, jumps = self.tree, self._case_jumps
+        first = bisect.bisect_left(jumps, groups[0]) if groups else len(jumps)
+        if first == len(jumps) or jumps[first] >= tree.last[groups[-1]]:
             return {}
         places: dict[int | str | None, int] = {}
         for group in groups:

@@ -66,9 +66,8 @@ NO_CODE = {
     "a cut-off character": b"x = '\xf0\x9f\x98",
     "UTF-16": "x = 1;\n".encode("utf-16") * 20,
     "NUL bytes": b"\x00" * 1_000,
-    "10 MB of NUL bytes": b"\x00" * TEN_MEGABYTES,
     "NUL bytes in code": b"x = 1;\x00 y\x00 = 2;\n" * 20,
-    "binary": random.Random(7).randbytes(60_000),
+    "binary": random.Random(7).randbytes(15_000),
     "an ELF header": b"\x7fELF\x02\x01\x01" + bytes(9) + random.Random(8).randbytes(1_000),
     "control characters": bytes(range(1, 32)) * 50,
     "lone surrogates": "x = '\ud800'; y = '\udfff\udc00';\n" * 10,
@@ -86,7 +85,7 @@ def test_what_is_no_code_is_reported(language: str, code: str | bytes) -> None:
 LONG = {
     "an identifier": b"x" * TEN_MEGABYTES + b" = 1;",
     "a string": b'x = "' + b"y" * TEN_MEGABYTES + b'";',
-    "a number": b"x = " + b"9" * TEN_MEGABYTES + b";",
+    "a number": b"x = " + b"9" * 100_000 + b";",
     "a list": b"f(" + b"1, " * 30_000 + b"1);",
     "a sum": b"x = " + b"a + " * 10_000 + b"a;",
     "statements": b"x = y; " * 5_000,
@@ -138,10 +137,9 @@ DEEP = {
 @pytest.mark.parametrize("parts", DEEP.values(), ids=DEEP)
 def test_deep_nesting_whole_and_cut_off(language: str, parts: tuple[str, str, str]) -> None:
     before, inside, after = parts
-    for count in (50, 1_500):
-        hold(before * count + inside + after * count, language)
-        hold("x = " + before * count + inside, language)
-        hold(inside + after * count, language)
+    hold(before * 500 + inside + after * 500, language)
+    hold("x = " + before * 300 + inside, language)
+    hold(inside + after * 300, language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -172,7 +170,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@settings(derandomize=True, deadline=None, max_examples=150, database=None, suppress_health_check=list(HealthCheck))
+@settings(derandomize=True, deadline=None, max_examples=100, database=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_damaged_code(language: str, data: st.DataObject) -> None:
     """Deletions, swaps, duplications, moves, random bytes, cut-offs, splices of two texts, in any combination."""
