@@ -31,7 +31,6 @@ class ExpressionFlow:
         self.splits = [node for node in self._evaluated(language.expressions) if self._splits(node)]
         """Nodes inside which control flows, in preorder."""
         self.label_nodes = self._label_nodes()
-        self.start(0)
 
     @functools.cached_property
     def owners(self) -> list[int]:

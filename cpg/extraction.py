@@ -7,7 +7,8 @@ import functools
 from cpg.chains import nest_chains
 from cpg.control_dependence import control_dependence
 from cpg.control_flow import control_flow
-from cpg.data_flow import data_flow
+from cpg.data_flow import DataEdge, data_flow
+from cpg.defining import may_define
 from cpg.flow_graph import ENTRY, EXIT, FlowGraph, evaluated_texts, handle_exceptions
 from cpg.graph import CodePropertyGraph, Edges, Nodes
 from cpg.languages import get_language
@@ -45,8 +46,10 @@ def extract(code: str | bytes, language: str, calls_define: bool = False) -> Cod
     if tables.chains:
         tree = nest_chains(tree, tables.chains)
     flows = control_flow(tree, tables)
-    names = Names(tree, tables, evaluated_texts(flows), handle_exceptions(flows), calls_define)
-    data_edges = data_flow(tree, tables, names, flows)
+    data_edges: list[list[DataEdge]] = []
+    if calls_define or may_define(tree, tables):
+        names = Names(tree, tables, evaluated_texts(flows), handle_exceptions(flows), calls_define)
+        data_edges = data_flow(tree, tables, names, flows)
     nodes = _nodes(tree, tables)
     edges = Edges()
     edges.extend("AST", tree.parents[1:], range(1, len(tree)))

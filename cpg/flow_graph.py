@@ -12,7 +12,6 @@ exception that goes on behind its source, the end of a finalizer: what the sourc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 ENTRY, EXIT = 0, 1
@@ -41,29 +40,28 @@ class Edge(NamedTuple):
 Frontier = list  # of Pending
 
 
-@dataclass
 class FlowGraph:
     """Points and edges of one body. All lists are indexed by point."""
 
-    owner: int
-    """The node whose body this is."""
-    nodes: list[int] = field(default_factory=lambda: [-1, -1])
-    """Node of a point; -1 for ENTRY, EXIT, joins and forks."""
-    kinds: list[str] = field(default_factory=lambda: ["entry", "exit"])
-    """entry, exit, parameter, statement, condition, join, or fork: a place from which control goes on in several
-    ways without a condition; forks are no points of the finished graph."""
-    parts: list[tuple[int, ...]] = field(default_factory=lambda: [(), ()])
-    """The nodes whose text the point evaluates, in order."""
-    successors: list[list[Edge]] = field(default_factory=lambda: [[], []])
-    bound: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    """Point -> the parts of it that bind names on its `true` and `iterate` ways only: patterns, loop variables."""
-    waiting: dict[int, int] = field(default_factory=dict)
-    """Point -> the call that it leaves to the ways out, see `cpg.deferred_calls`."""
-    quits: set[int] = field(default_factory=set)
-    """Points that end the program: their way to EXIT passes nothing."""
-
-    forks: set[int] = field(default_factory=set)
-    """The points whose kind is fork."""
+    def __init__(self, owner: int) -> None:
+        self.owner = owner
+        """The node whose body this is."""
+        self.nodes = [NOWHERE, NOWHERE]
+        """Node of a point; NOWHERE for joins and forks, and for ENTRY and EXIT until they have nodes."""
+        self.kinds = ["entry", "exit"]
+        """entry, exit, parameter, statement, condition, join, or fork: a place from which control goes on in several
+        ways without a condition; forks are no points of the finished graph."""
+        self.parts: list[tuple[int, ...]] = [(), ()]
+        """The nodes whose text the point evaluates, in order."""
+        self.successors: list[list[Edge]] = [[], []]
+        self.bound: dict[int, tuple[int, ...]] = {}
+        """Point -> the parts of it that bind names on its `true` and `iterate` ways only: patterns, loop variables."""
+        self.waiting: dict[int, int] = {}
+        """Point -> the call that it leaves to the ways out, see `cpg.deferred_calls`."""
+        self.quits: set[int] = set()
+        """Points that end the program: their way to EXIT passes nothing."""
+        self.forks: set[int] = set()
+        """The points whose kind is fork."""
 
     def add(self, node: int, kind: str, parts: tuple[int, ...]) -> int:
         """A new point."""
