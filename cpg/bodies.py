@@ -13,18 +13,23 @@ def _rules(language: Language) -> dict[str, Function | Class]:
     return {**language.classes, **language.functions}
 
 
+@functools.lru_cache(maxsize=None)
+def _rules_or_ignored(language: Language) -> frozenset[str]:
+    return frozenset({*_rules(language), *language.ignored})
+
+
 def nodes_with_body(tree: SyntaxTree, language: Language) -> list[int]:
     """The top level, then functions and classes in preorder, whether their body is there or not.
 
     What names no variable, such as a declaration for the compiler only, has none.
     """
-    rules, ignored = _rules(language), language.ignored
+    rules, ignored, either = _rules(language), language.ignored, _rules_or_ignored(language)
     found, behind = [0], 1
-    for node in [node for node, kind in enumerate(tree.types) if kind in rules or kind in ignored]:
+    for node, kind in [(node, kind) for node, kind in enumerate(tree.types) if kind in either]:
         if node >= behind:
-            if tree.types[node] in rules:
+            if kind in rules:
                 found.append(node)
-            if tree.types[node] in ignored:
+            if kind in ignored:
                 behind = tree.last[node]
     return found
 

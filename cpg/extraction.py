@@ -87,25 +87,29 @@ def _nodes(tree: SyntaxTree, language: Language) -> Nodes:
     )
 
 
+LabelsBelow = dict[str, dict["str | None", str]]
+
+
 @functools.lru_cache(maxsize=None)
-def _labels_below(language: Language) -> dict[str, dict[str | None, str]]:
-    """Type of a parent -> field -> label of a node there."""
-    below: dict[str, dict[str | None, str]] = {}
+def _labels_below(language: Language) -> tuple[LabelsBelow, LabelsBelow]:
+    """Type of a parent -> field -> label of a node there, and type of a parent -> type -> label of such nodes there."""
+    in_field: LabelsBelow = {}
+    by_type: LabelsBelow = {}
     for (parent, place), label in language.labels_in_field.items():
-        below.setdefault(parent, {})[place or None] = label
-    return below
+        in_field.setdefault(parent, {})[place or None] = label
+    for (parent, kind), label in language.labels_under.items():
+        by_type.setdefault(parent, {})[kind] = label
+    return in_field, by_type
 
 
 def _labels(tree: SyntaxTree, language: Language) -> list[str]:
-    types, fields, table, comments = tree.types, tree.fields, language.labels, language.comments
+    types, fields, children, table = tree.types, tree.fields, tree.children, language.labels
     labels = [table.get(kind, OTHER_LABEL) for kind in types]
-    below, under = _labels_below(language), language.labels_under
-    parents = {parent for parent, _ in under}
-    for node, parent in enumerate(tree.parents):
-        if types[parent] in parents and node:
-            labels[node] = under.get((types[parent], types[node]), labels[node])
-        if types[parent] in below and node and types[node] not in comments:
-            labels[node] = below[types[parent]].get(fields[node], labels[node])
+    in_field, by_type = _labels_below(language)
+    for parent in [node for node, kind in enumerate(types) if kind in in_field or kind in by_type]:
+        places, kinds = in_field.get(types[parent], {}), by_type.get(types[parent], {})
+        for node in children[parent]:
+            labels[node] = places.get(fields[node]) or kinds.get(types[node]) or labels[node]
     if language.labels_without:
         for node, kind in enumerate(types):
             part, label = language.labels_without.get(kind, (None, ""))
@@ -118,15 +122,20 @@ def _labels(tree: SyntaxTree, language: Language) -> list[str]:
 
 def _names(tree: SyntaxTree, language: Language, labels: list[str]) -> list[str]:
     """Operators, the text of names, and the name of the child that the table says; else empty."""
-    children, code, table = tree.children, tree.code, language.names
-    names = [code(node) if label in NAMED_LABELS and not children[node] else "" for node, label in enumerate(labels)]
+    children, table = tree.children, language.names
+    names = [""] * len(labels)
+    leaves = [node for node, label in enumerate(labels) if label in NAMED_LABELS and not children[node]]
+    for node, text in zip(leaves, tree.codes(leaves)):
+        names[node] = text
     for node, tokens in tree.tokens.items():
-        names[node] = " ".join(token for token in tokens if token not in SEPARATORS)
-    named_by_child = [node for node, kind in enumerate(tree.types) if kind in table]
-    for node in reversed(named_by_child):  # children before parents
-        part = table[tree.types[node]]
-        child = tree.part(node, part)
-        names[node] = code(node) if part is None else names[child] if child >= 0 else ""
+        names[node] = " ".join([token for token in tokens if token not in SEPARATORS])
+    named_by_child = [(node, kind) for node, kind in enumerate(tree.types) if kind in table]
+    for node, kind in reversed(named_by_child):  # children before parents
+        if table[kind] is None:
+            names[node] = tree.code(node)
+        else:
+            child = tree.part(node, table[kind])
+            names[node] = names[child] if child >= 0 else ""
     return names
 
 

@@ -75,8 +75,8 @@ class FlowGraph:
 
     def connect(self, frontier: Frontier, target: int) -> None:
         """Give every waiting edge its target."""
-        for source, *kind in frontier:
-            self.successors[source].append(Edge(target, *kind))
+        for source, branch, implicit, completed in frontier:
+            self.successors[source].append(Edge(target, branch, implicit, completed))
 
     def splice_joins(self) -> None:
         """Replace the joins, which loops use as the target of their back edges, by direct edges.
@@ -185,12 +185,12 @@ def evaluated_texts(graphs: list[FlowGraph]) -> dict[int, int]:
 
 def handle_exceptions(graphs: list[FlowGraph]) -> bool:
     """Whether some exception leads to a point, not only out of its body."""
-    return any(
-        edge.branch == "exception" and edge.target != EXIT
-        for graph in graphs
-        for edges in graph.successors
-        for edge in edges
-    )
+    for graph in graphs:
+        for edges in graph.successors:
+            for edge in edges:
+                if edge.branch == "exception" and edge.target != EXIT:
+                    return True
+    return False
 
 
 # ------------------------------------------------------------------------------------- targets of jumps

@@ -100,10 +100,9 @@ class NameWalk:
 
     def _push(self, nodes: list[int], mode: int, scope: Scope) -> None:
         """Visit the nodes next, in their order."""
-        if len(nodes) == 1:
-            self._stack.append((None, nodes[0], mode, scope))
-        elif nodes:
-            self._stack.extend([(None, node, mode, scope) for node in reversed(nodes)])
+        stack = self._stack
+        for node in reversed(nodes):
+            stack.append((None, node, mode, scope))
 
     def _emit(self, node: int, mode: int, scope: Scope) -> None:
         """What a node does after its children."""
@@ -119,10 +118,9 @@ class NameWalk:
 
     def _assign(self) -> None:
         """Give the events since the last call to the text that they are in."""
-        around, count = self._around[-1], len(self.events)
-        if around != NOWHERE and self._assigned < count:
-            self.own[around].extend(range(self._assigned, count))
-        self._assigned = count
+        start, self._assigned = self._assigned, len(self.events)
+        if start < self._assigned and self._around[-1] != NOWHERE:
+            self.own[self._around[-1]] += range(start, self._assigned)
 
     def _enter(self, node: int) -> None:
         """Begin the text of a point, or a part of it."""

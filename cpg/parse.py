@@ -19,6 +19,7 @@ import functools
 import itertools
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -81,15 +82,30 @@ class SyntaxTree:
             return self.source[self.starts[node] : self.ends[node]]
         return self.text[self.starts[node] : self.ends[node]].decode()
 
+    def codes(self, nodes: Iterable[int]) -> list[str]:
+        """The texts of nodes."""
+        source, text, starts, ends = self.source, self.text, self.starts, self.ends
+        if self._ascii:
+            return [source[starts[node] : ends[node]] for node in nodes]
+        return [text[starts[node] : ends[node]].decode() for node in nodes]
+
     def parts(self, node: int, part: Part | None) -> list[int]:
         """The children that `part` names, see `cpg.languages.base`."""
         children = self.children[node]
         if not children or part is None:
             return []
         if isinstance(part, str):
-            fields, types = self.fields, self.types
-            found = [child for child in children if fields[child] == part]
-            return found or [child for child in children if types[child] == part]
+            # Loops, since for the few children of a node a comprehension costs more than what it does.
+            found, fields = [], self.fields
+            for child in children:
+                if fields[child] == part:
+                    found.append(child)
+            if not found:
+                types = self.types
+                for child in children:
+                    if types[child] == part:
+                        found.append(child)
+            return found
         if isinstance(part, int):
             return [children[part]] if -len(children) <= part < len(children) else []
         if isinstance(part, tuple):
@@ -108,10 +124,13 @@ class SyntaxTree:
     def part(self, node: int, part: Part | None) -> int:
         """The first child that `part` names, -1 where there is none."""
         if isinstance(part, str):
-            for column in (self.fields, self.types):
-                for child in self.children[node]:
-                    if column[child] == part:
-                        return child
+            children, fields, types = self.children[node], self.fields, self.types
+            for child in children:
+                if fields[child] == part:
+                    return child
+            for child in children:
+                if types[child] == part:
+                    return child
             return -1
         found = self.parts(node, part)
         return found[0] if found else -1
