@@ -37,13 +37,13 @@ def _examples() -> list:
 EXAMPLES = _examples()
 
 
-def marked_examples(language: str) -> list[tuple[int, str, str]]:
-    """(line, mark, code) of the language's examples on the main page.
+def marked_examples(language: str, page: Path = MAIN_PAGE) -> list[tuple[int, str, str]]:
+    """(line, mark, code) of the language's examples on a page.
 
     The mark is a comment in front of the example, for the tests that hand it to a compiler: the first version of
     the language that knows it (`<!-- Java 21 -->`), or why none takes it (`<!-- not for javac: ... -->`).
     """
-    text = MAIN_PAGE.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     found = []
     for match in EXAMPLE.finditer(text):
         if match.group(1) == language:
