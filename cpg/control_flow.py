@@ -71,6 +71,8 @@ class _Builder(SwitchFlow, TryFlow, ClauseFlow):
         rule = self.statement_rule(body) if function is not None else base.Block()
         if body < 0:
             steps = frontier
+        elif node == 0 and (switch := self.alone(tree.children[node])) is not None:
+            steps = self.cases_alone(tree.children[node], switch)
         elif isinstance(rule, base.Try):
             steps = self.statement(body, frontier)
         elif isinstance(rule, base.Block):

@@ -9,6 +9,7 @@ import functools
 from cpg.expressions import ExpressionFlow, Steps
 from cpg.flow_graph import ENTRY, Frontier, Pending, Target
 from cpg.languages import base
+from cpg.languages.base import Language
 
 
 class Scattered(Target):
@@ -43,6 +44,31 @@ class SwitchFlow(ExpressionFlow):
             return (yield self._scattered(tree.part(node, rule.body), Scattered(head, labels_around)))
         cases = [Pending(head, "case")] if head >= 0 else frontier
         default = self.join([Pending(head, "default")] if head >= 0 else [])
+        return (yield self._cases(groups, rule, head, cases, default, labels_around, exhaustive))
+
+    def alone(self, groups: list[int]) -> base.Switch | None:
+        """The rule of the switch that the groups belong to, if they are all there is of a snippet."""
+        kinds = {self.tree.types[group] for group in groups}
+        rules = _switches(self.language) if kinds else ()
+        return next((rule for rule in rules if kinds <= rule.groups and not rule.choice), None)
+
+    def cases_alone(self, groups: list[int], rule: base.Switch) -> Steps:
+        """Cases without their switch: control comes from ENTRY to each."""
+        default = self.join([Pending(ENTRY)])
+        return (yield self._cases(groups, rule, ENTRY, [Pending(ENTRY)], default, frozenset(), exhaustive=True))
+
+    def _cases(
+        self,
+        groups: list[int],
+        rule: base.Switch,
+        head: int,
+        cases: Frontier,
+        default: int,
+        labels_around: frozenset[str],
+        exhaustive: bool,
+    ) -> Steps:
+        """The groups: `cases` are the edges to their labels, `default` a join with those to the default group."""
+        tree = self.tree
         places = self._places(groups, rule)
         target = Target(("break", "yield", "fallthrough"), labels_around, places)
         self.contexts.append(target)
@@ -251,3 +277,8 @@ class SwitchFlow(ExpressionFlow):
             if child not in labels:
                 frontier = yield self.statement(child, frontier)
         return frontier
+
+
+@functools.lru_cache(maxsize=None)
+def _switches(language: Language) -> list[base.Switch]:
+    return [rule for rule in language.statements.values() if isinstance(rule, base.Switch)]
