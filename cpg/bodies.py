@@ -1,4 +1,4 @@
-"""Which nodes have a body of their own, and in whose body a node is evaluated."""
+"""Which nodes have a body of their own, its parameters, and in whose body a node is evaluated."""
 
 from __future__ import annotations
 
@@ -32,6 +32,25 @@ def nodes_with_body(tree: SyntaxTree, language: Language) -> list[int]:
             if kind in ignored:
                 behind = tree.last[node]
     return found
+
+
+def parameters(tree: SyntaxTree, language: Language, node: int, rule: Function | Class) -> list[int]:
+    """The points that come before the body of a function or class: parameters, then named results."""
+    wanted = language.parameter_types
+    found = []
+    for group in tree.parts(node, rule.parameters):
+        members = [group] if tree.types[group] in wanted else tree.children[group]
+        found += [member for member in members if tree.types[member] in wanted]
+    if language.no_parameter:
+        found = [parameter for parameter in found if tree.code(parameter) not in language.no_parameter]
+    for group in tree.parts(node, rule.results) if isinstance(rule, Function) else ():
+        found += [member for member in tree.children[group] if _is_named(tree, language, member)]
+    return found
+
+
+def _is_named(tree: SyntaxTree, language: Language, parameter: int) -> bool:
+    binding = language.bindings.get(tree.types[parameter])
+    return binding is not None and tree.part(parameter, binding.target) >= 0
 
 
 def owners(tree: SyntaxTree, language: Language) -> list[int]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import functools
 
 from cpg.alternation import Alternation
-from cpg.bodies import nodes_with_body
+from cpg.bodies import nodes_with_body, parameters
 from cpg.clause_flow import ClauseFlow
 from cpg.deferred_calls import add_deferred_calls
 from cpg.expressions import Steps
@@ -60,7 +60,7 @@ class _Builder(SwitchFlow, TryFlow, ClauseFlow):
         self.statement_list: bool | None = None
         frontier: Frontier = [Pending(ENTRY)]
         if rule is not None:
-            for parameter in self._parameters(node, rule):
+            for parameter in parameters(tree, language, node, rule):
                 if self.has_splits(parameter):
                     frontier = _run(self.evaluate(parameter, frontier))
                 frontier = self.point(parameter, "parameter", (parameter,), frontier)
@@ -91,22 +91,6 @@ class _Builder(SwitchFlow, TryFlow, ClauseFlow):
         self.graph.splice_joins()
         add_deferred_calls(self.graph, self.can_throw)
         return self.graph
-
-    def _parameters(self, node: int, rule: base.Function | base.Class) -> list[int]:
-        tree, wanted = self.tree, self.language.parameter_types
-        found = []
-        for group in tree.parts(node, rule.parameters):
-            members = [group] if tree.types[group] in wanted else tree.children[group]
-            found += [member for member in members if tree.types[member] in wanted]
-        if self.language.no_parameter:
-            found = [parameter for parameter in found if tree.code(parameter) not in self.language.no_parameter]
-        for group in tree.parts(node, rule.results) if isinstance(rule, base.Function) else ():
-            found += [member for member in tree.children[group] if self._is_named(member)]
-        return found
-
-    def _is_named(self, parameter: int) -> bool:
-        binding = self.language.bindings.get(self.tree.types[parameter])
-        return binding is not None and self.tree.part(parameter, binding.target) >= 0
 
     # ------------------------------------------------------------------------------------ statements
     def statement(self, node: int, frontier: Frontier) -> Steps | Frontier:

@@ -111,6 +111,7 @@ CSHARP = Language(
     token_nodes=frozenset({"assignment_operator"}),
     names=syntax.NAMES,
     labels=syntax.LABELS,
+    labels_without=syntax.LABELS_WITHOUT,
     labels_under=syntax.LABELS_UNDER,
     labels_in_field=syntax.LABELS_IN_FIELD,
     statements={

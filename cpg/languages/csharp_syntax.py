@@ -182,6 +182,8 @@ LABELS = {
     "declaration_pattern": "LOCAL",
     "var_pattern": "LOCAL",
     "let_clause": "LOCAL",
+    "join_into_clause": "LOCAL",
+    "recursive_pattern": "LOCAL",
     "field_declaration": "MEMBER",
     "property_declaration": "MEMBER",
     "indexer_declaration": "MEMBER",
@@ -222,6 +224,23 @@ LABELS = {
     "elif_directive": "CONTROL_STRUCTURE",
     "else_directive": "CONTROL_STRUCTURE",
     "endif_directive": "CONTROL_STRUCTURE",
+    "define_directive": "MACRO",
+    **dict.fromkeys(
+        (
+            "endregion_directive",
+            "error_directive",
+            "line_directive",
+            "load_directive",
+            "nullable_directive",
+            "pragma_directive",
+            "reference_directive",
+            "region_directive",
+            "undef_directive",
+            "warning_directive",
+        ),
+        "ANNOTATION",
+    ),
+    "initializer_expression": "CALL",
     "return_statement": "RETURN",
     "yield_statement": "RETURN",
     "labeled_statement": "JUMP_TARGET",
@@ -302,6 +321,7 @@ LABELS = {
     "comment": "COMMENT",
 }
 
+LABELS_WITHOUT = {"recursive_pattern": ("name", "GROUP")}
 LABELS_UNDER = {
     ("event_field_declaration", "variable_declaration"): "GROUP",
     ("field_declaration", "variable_declaration"): "GROUP",

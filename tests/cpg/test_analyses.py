@@ -160,7 +160,7 @@ def test_one_program_in_three_languages_is_one_graph(seed: int) -> None:
         assert shapes[0] == shapes[1] == shapes[2]
 
 
-@pytest.mark.parametrize("language", ["c", "cpp", "javascript", "typescript"])
+@pytest.mark.parametrize("language", ["c", "cpp", "csharp", "javascript", "typescript"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_one_text_in_several_languages_is_one_graph(seed: int, language: str) -> None:
     # C++ may read `(a && (b && c))` as the type in a cast; a negation can only be a condition.
