@@ -323,6 +323,7 @@ LABELS = {
 
 LABELS_WITHOUT = {"recursive_pattern": ("name", "GROUP")}
 LABELS_UNDER = {
+    ("base_list", "identifier"): "TYPE",
     ("event_field_declaration", "variable_declaration"): "GROUP",
     ("field_declaration", "variable_declaration"): "GROUP",
     ("local_declaration_statement", "variable_declaration"): "GROUP",
@@ -332,7 +333,6 @@ LABELS_UNDER = {
 LABELS_IN_FIELD = {
     **{(kind, "type"): "TYPE" for kind in TYPED},
     ("as_expression", "right"): "TYPE",
-    ("base_list", ""): "TYPE",
     ("expression_colon", ""): "FIELD_IDENTIFIER",
     ("explicit_interface_specifier", "name"): "TYPE",
     ("generic_name", "name"): "TYPE",

@@ -7,6 +7,7 @@ comes from. The text that runs is the text whose graph is held against the repor
     Make(a, n, values...)         a new value
     Again(a, n, value)            a new value, whatever the old one
     Test(a, n, values...)         true or false
+    Check(a, n, values...)        the same, and does not throw
     Pick(a, n, values...)         0 to 3
     Maybe(a, n, values...)        a value whose method `Give` returns its argument, or null
     Other(a, n, values...)        a value, null or a string
@@ -15,7 +16,7 @@ comes from. The text that runs is the text whose graph is held against the repor
     Change(a, n, ref v)           uses v and perhaps gives it a new value
     Call(a, n, f, p, values...)   calls f with a value that its parameter p makes
 
-Any of them may throw. `run` gives back the steps from call to call within one activation and the flows of values.
+The others may throw. `run` gives back the steps from call to call within one activation and the flows of values.
 """
 
 from __future__ import annotations
@@ -46,17 +47,24 @@ static class R {
 
   public static int Begin() { return ++activations; }
   static bool One(int of) { return Chance.Next(of) == 0; }
-  static void Report(int a, int n, params V[] values) {
-    if (--fuel < 0) throw new Stop();
+  static void Note(int a, int n, V[] values) {
     int before;
     if (last.TryGetValue(a, out before)) steps.Add(before + " " + n);
     last[a] = n;
     foreach (V value in values) if (value != null) flows.Add(value.Made + " " + n);
+  }
+  static void Report(int a, int n, params V[] values) {
+    if (--fuel < 0) throw new Stop();
+    Note(a, n, values);
     if (One(12)) throw One(3) ? new Exception() : One(2) ? new X() : new Y();
   }
   public static V Make(int a, int n, params V[] values) { Report(a, n, values); return new V(n); }
   public static V Again(int a, int n, V value) { Report(a, n); return new V(n); }
   public static bool Test(int a, int n, params V[] values) { Report(a, n, values); return One(2); }
+  public static bool Check(int a, int n, params V[] values) {
+    if (fuel > 0) Note(a, n, values);
+    return One(2);
+  }
   public static int Pick(int a, int n, params V[] values) { Report(a, n, values); return Chance.Next(4); }
   public static V Maybe(int a, int n, params V[] values) { Report(a, n, values); return One(2) ? null : new V(n); }
   public static object Other(int a, int n, params V[] values) {
@@ -278,7 +286,9 @@ class Program:
         text = f"switch ({self.reports('Pick', seen)}) {{\n"
         for label in order:
             end = self.random.choice(["break"] * 3 + gotos)
-            text += f"{heads[label]}\n{self.block(own, seen, depth, inner)}{end};\n"
+            # Mono passes a finalizer by on the way back to the very beginning of its try, as it should not.
+            first = self.assignment(own, seen, 0, ())
+            text += f"{heads[label]}\n{first}\n{self.block(own, seen, depth, inner)}{end};\n"
         return text + "}"
 
     def attempt(self, own: list[str], seen: list[str], depth: int, jumps: tuple[str, ...]) -> str:
@@ -292,7 +302,9 @@ class Program:
         for head in heads:
             last = head in ("", "(Exception)")
             filtered = filters and not last and self.random.random() < 0.4
-            test = f" when ({self.condition(seen, own)})" if filtered else ""
+            # Mono does not take a filter that throws for false, as it should.
+            checks = [self.reports("Check", seen) for _ in range(self.random.randint(1, 2))]
+            test = f" when ({self.random.choice([' && ', ' || ']).join(checks)})" if filtered else ""
             text += f" catch {head.replace(' x', f' x{self.new()}')}{test} {{\n{self.block(own, seen, depth, jumps)}"
             text += ("throw;\n" if self.random.random() < 0.2 else "") + "}"
         if not heads or self.random.random() < 0.4:
@@ -309,7 +321,8 @@ class Program:
         """A statement that a goto returns to."""
         label = f"l{self.new()}"
         test = self.condition(seen, own)
-        return f"{{\n{label}:\n{self.statement(own, seen, depth, jumps)}\nif ({test}) {{\ngoto {label};\n}}\n}}"
+        first = self.assignment(own, seen, 0, ())
+        return f"{{\n{label}:\n{first}\n{self.statement(own, seen, depth, jumps)}\nif ({test}) {{\ngoto {label};\n}}\n}}"
 
     def late(self, own: list[str], seen: list[str], depth: int, jumps: tuple[str, ...]) -> str:
         """A function that is called after the variables it sees have changed."""
