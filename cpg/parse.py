@@ -24,7 +24,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cpg.errors import CodeTypeError
-from cpg.languages.base import First, Inside, Language, Part, Wrapper
+from cpg.languages.base import First, Inside, Language, Part, StandIn, Wrapper
+from cpg.stand_ins import ROUNDS, misread, restore, with_stand_ins
 
 
 NODE, COMMENT, TOKEN, DROPPED = range(4)
@@ -227,11 +228,17 @@ def parse(code: str | bytes, language: Language) -> SyntaxTree:
         if cost == 0:
             break
     assert best is not None, "the first wrapper adds nothing and always holds"
-    _, root, holder, wrapper, grammar = best
-    broken = root.has_error
+    cost, root, holder, wrapper, grammar = best
     offset = len(wrapper.prefix.encode())
+    operators: dict[int, str] = {}
+    if root.has_error and language.stand_in is not None:
+        root, holder, operators = _with_stand_ins(text, cost, root, holder, wrapper, grammar, language.stand_in)
+    broken = root.has_error
     tree = SyntaxTree(text, source, diagnostics=diagnostics)
     missing = _walk(tree, root.type, holder, offset, grammar, language.tokens, broken)
+    if operators:
+        for node, operator in restore(tree, operators, language.stand_in).items():
+            tree.tokens[node] = [operator]
     if wrapper.prefix or wrapper.suffix:
         tree.starts, tree.ends = (_moved(column, offset, len(text)) for column in (tree.starts, tree.ends))
         missing = [(name, *_moved([start], offset, len(text))) for name, start in missing]
@@ -239,6 +246,25 @@ def parse(code: str | bytes, language: Language) -> SyntaxTree:
     if broken:
         _diagnose(tree, holder.type == "ERROR", missing)
     return tree
+
+
+def _with_stand_ins(
+    text: bytes, cost: float, root: Any, holder: Any, wrapper: Wrapper, grammar: Grammar, rule: StandIn
+) -> tuple[Any, Any, dict[int, str]]:
+    """Root and holder of the parse with least error among those with other operators, and the operators replaced."""
+    wrapped = wrapper.prefix.encode() + text + wrapper.suffix.encode()
+    operators: dict[int, str] = {}
+    for _ in range(ROUNDS):
+        more = misread(root, rule)
+        if not more:
+            break
+        found = {**operators, **more}
+        other = grammar.parser.parse(with_stand_ins(wrapped, found, rule)).root_node
+        inside = _holder(other, wrapper, len(wrapper.prefix.encode()), len(text))
+        if inside is None or _error_bytes(other) >= cost:
+            break
+        cost, root, holder, operators = _error_bytes(other), other, inside, found
+    return root, holder, operators
 
 
 def _moved(places: list[int], offset: int, length: int) -> list[int]:

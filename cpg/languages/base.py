@@ -43,6 +43,19 @@ class Wrapper:
     unlikely: tuple[tuple[tuple[str, ...], ...], ...] = ()
 
 
+@dataclass(frozen=True)
+class StandIn:
+    """`operators` that the grammar cannot take inside nodes of type `inside`. `token` is put in their place; the nodes
+    of type `kind` that it makes are of type `becomes`. See `cpg.stand_ins`.
+    """
+
+    operators: frozenset[str]
+    inside: str
+    token: str
+    kind: str
+    becomes: str
+
+
 @dataclass(frozen=True, eq=False)
 class Language:
     """Everything the passes know about one language; fields by the pass that reads them.
@@ -58,6 +71,7 @@ class Language:
     # parse
     wrappers: tuple[Wrapper, ...] = (Wrapper(),)
     """Tried in order; the first that parses without an error is taken, else the one with least error."""
+    stand_in: StandIn | None = None
     comments: frozenset[str] = frozenset()
     omitted: frozenset[str] = frozenset()
     """Named grammar nodes that get no graph node: the inside of string literals."""

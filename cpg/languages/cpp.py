@@ -20,6 +20,7 @@ from cpg.languages.base import (
     Path,
     ShortCircuit,
     Skip,
+    StandIn,
     Switch,
     Try,
     Wrapper,
@@ -41,6 +42,15 @@ CPP = replace(
         Wrapper(),
         Wrapper("class A {", "\n};", ("class_specifier", "field_declaration_list"), closing=1),
         Wrapper("void a() {", "\n}", ("function_definition", "compound_statement"), closing=0),
+    ),
+    stand_in=StandIn(
+        operators=frozenset({
+            "=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=", "and_eq", "or_eq", "xor_eq",
+        }),  # fmt: skip
+        inside="parenthesized_expression",
+        token=",",
+        kind="comma_expression",
+        becomes="assignment_expression",
     ),
     omitted=C.omitted | {"raw_string_content", "raw_string_delimiter"},
     tokens=C.tokens | {

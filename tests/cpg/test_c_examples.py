@@ -49,6 +49,7 @@ struct Any {
     template <typename T> operator T() const;
     template <typename... T> Any operator()(T&&...) const { return 1; }
     template <typename T> Any& operator=(T&&);
+    template <typename T> Any& operator+=(T&&);
     template <typename T> Any& operator[](T&&) const;
     Any& operator++();
     Any operator++(int);
@@ -60,6 +61,7 @@ struct Any {
 };
 template <typename L, typename R>
 concept Has = std::same_as<std::remove_cvref_t<L>, Any> || std::same_as<std::remove_cvref_t<R>, Any>;
+template <typename L, typename R> requires Has<L, R> bool operator>(const L&, const R&);
 template <typename L, typename R> requires Has<L, R> Any operator+(const L&, const R&);
 template <typename L, typename R> requires Has<L, R> Any operator-(const L&, const R&);
 template <typename L, typename R> requires Has<L, R> Any operator/(const L&, const R&);

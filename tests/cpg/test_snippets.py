@@ -151,6 +151,7 @@ SNIPPETS = {
         "statements": "int x = 1; foo(x); for (auto y : ys) g(y); return x;",
         "cases": "case 1: f(); break; default: g();",
         "coroutine": "co_await f(); co_return 1;",
+        "assignments in parentheses": "K() : a((b = 1)) { while ((c = f()) != 0 && !(a.b += (d <<= 2))) (*p++ = *q++); }",
         "try": "try { f(); } catch (...) { throw; }",
         "lambda": "auto l = [&](int x) { return x; }; l(1);",
         "empty": "",
@@ -183,6 +184,17 @@ def test_cases_without_their_switch_are_all_entered(language: str) -> None:
     entry = graph.nodes.point.index("entry")
     entered = [graph.nodes.text_of(t) for s, t, kind, _, _ in graph.edges if kind == "CFG" and s == entry]
     assert sorted(entered) == ["f();", "g();"]
+
+
+def test_assignments_in_parentheses_are_what_they_are_elsewhere() -> None:
+    """The grammar of C++ cannot take them as they stand."""
+    text = "void f(int x) { if (@x = g(1)@) h(x, @y[2] -= z.w@); }"
+    apart = extract(text.replace("@", " "), "cpp")
+    inside = extract(text.replace("@", "(", 1).replace("@", ")", 1).replace("@", "(", 1).replace("@", ")", 1), "cpp")
+    assert apart.diagnostics == inside.diagnostics == []
+    kept = [i for i, kind in enumerate(inside.nodes.type) if kind != "parenthesized_expression"]
+    for column in ("type", "label", "name", "start_byte", "point"):
+        assert [getattr(inside.nodes, column)[i] for i in kept] == getattr(apart.nodes, column), column
 
 
 def test_prototypes_are_points_among_statements_only() -> None:
