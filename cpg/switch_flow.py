@@ -194,7 +194,10 @@ class SwitchFlow(ExpressionFlow):
         beside = [child for child in tree.children[node][:2] if labels and tree.types[child] == "ERROR"]
         switch = next((context for context in reversed(self.contexts) if isinstance(context, Scattered)), None)
         if switch is None:
-            frontier = [*frontier, Pending(ENTRY)]
+            behind = frontier if tree.children[tree.parents[node]][0] != node else []
+            if not rule.falls:
+                self.leave("break", None, behind)
+            frontier = [*behind, Pending(ENTRY)] if rule.falls else [Pending(ENTRY)]
         else:
             switch.has_default = switch.has_default or not labels
             frontier = [*frontier, Pending(switch.head, "case" if labels else "default")]

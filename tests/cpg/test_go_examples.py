@@ -17,11 +17,11 @@ BROKEN = "-Broken code-"
 """In the ids of the examples that are meant not to be Go."""
 
 
-def _forms(code: str) -> tuple[str, str]:
-    """The text as declarations of a file, and as statements of a function; one of the two has to be Go."""
-    indented = "".join(f"\t{line}\n" for line in code.splitlines())
+def _forms(code: str) -> list[str]:
+    """The text as declarations of a file, as statements of a function and as cases; one of them has to be Go."""
     file = code if code.startswith("package ") else f"package p\n\n{code}"
-    return file, f"package p\n\nfunc _() {{\n{indented}}}\n"
+    frames = ["{}", "\tswitch x.(type) {{\n{}\t}}\n", "\tselect {{\n{}\t}}\n"]
+    return [file, *(f"package p\n\nfunc _() {{\n{frame.format(code)}}}\n" for frame in frames)]
 
 
 def _refused(folder: Path, texts: dict[str, str]) -> dict[str, str]:
@@ -39,15 +39,14 @@ def _refused(folder: Path, texts: dict[str, str]) -> dict[str, str]:
 def test_examples_are_go(tmp_path: Path) -> None:
     codes = {e.id: e.values[1] for e in EXAMPLES if e.values[0] == "go" and BROKEN not in e.id}
     assert len(codes) >= 50
-    texts = {}
-    for number, code in enumerate(codes.values()):
-        texts[f"{number}_file.go"], texts[f"{number}_statements.go"] = _forms(code)
-    messages = _refused(tmp_path, texts)
-    wrong = {
-        name: messages[f"{number}_file.go"] + "\n" + messages[f"{number}_statements.go"]
-        for number, name in enumerate(codes)
-        if f"{number}_file.go" in messages and f"{number}_statements.go" in messages
-    }
+    forms = {(name, number): text for name, code in codes.items() for number, text in enumerate(_forms(code))}
+    files = {key: f"{position}.go" for position, key in enumerate(forms)}
+    messages = _refused(tmp_path, {files[key]: text for key, text in forms.items()})
+    wrong = {}
+    for name in codes:
+        said = [messages.get(file, "") for (example, _), file in files.items() if example == name]
+        if all(said):
+            wrong[name] = said
     assert not wrong
 
 
