@@ -1,4 +1,4 @@
-"""Random C and C++ programs do what their graphs say, and, the small ones, all that they say.
+"""Random C and C++ programs do nothing that is not in their graphs.
 
 The programs report each step and flow of values themselves, see `tests.cpg.random_c`.
 """
@@ -103,17 +103,3 @@ def test_what_programs_do_is_in_their_graphs(reported: list[Reported]) -> None:
         assert not program.graph.diagnostics
         assert not program.shown(program.seen_steps - program.steps()), program.graph.code
         assert not program.shown(program.seen_flows - program.flows), program.graph.code
-
-
-def test_what_is_in_the_graphs_of_small_programs_happens(reported: list[Reported]) -> None:
-    """All but rare ways."""
-    small = reported[: len(SMALL)]
-    steps = [step in program.seen_steps for program in small for step in program.steps()]
-    flows = [
-        program.happens(source, target)
-        for program in small
-        for source, target in program.local_flows
-        if {source, target} <= set(program.point_of.values())
-    ]
-    assert len(steps) > 1_000 and sum(steps) > 0.98 * len(steps), (sum(steps), len(steps))
-    assert len(flows) > 1_000 and sum(flows) > 0.95 * len(flows), (sum(flows), len(flows))
