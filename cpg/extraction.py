@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from operator import itemgetter
 
 from cpg.chains import nest_chains
 from cpg.control_dependence import control_dependence
@@ -57,7 +58,8 @@ def extract(code: str | bytes, language: str, calls_define: bool = False) -> Cod
     _add_control_flow(nodes, edges, flows)
     for dependences in data_edges:
         if dependences:
-            sources, targets, variables = zip(*dependences)
+            # (`zip(*dependences)` has an argument an edge, which is slow for the many that a long body may have.)
+            sources, targets, variables = (list(map(itemgetter(place), dependences)) for place in range(3))
             edges.extend("DDG", sources, targets, variable=variables)
     for flow in flows:
         dependences = control_dependence(flow)
