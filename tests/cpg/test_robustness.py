@@ -106,6 +106,10 @@ DEEP = {
     "python ifs": ("python", 500, lambda n: "\n".join(" " * i + "if a:" for i in range(n)) + "\n" + " " * n + "b"),
     "python lambdas": ("python", 3_000, lambda n: "x = " + "lambda: " * n + "1"),
     "python attributes": ("python", 10_000, lambda n: "x" + ".f" * n + " = 1"),
+    "python functions": ("python", 10_000, lambda n: "".join(f"def f{i}(a): return f{i // 2}(a)\n" for i in range(n))),
+    "python functions between branches": (
+        "python", 3_000, lambda n: "".join(f"if a: b = c\ndef f{i}(a): return f{i // 2}(a)\n" for i in range(n)),
+    ),
     "javascript arrows": ("javascript", 3_000, lambda n: "x = " + "() => " * n + "1;"),
     "javascript blocks": ("javascript", 3_000, lambda n: "".join(f"{{ f(x); let x{i} = y; " for i in range(n)) + "}" * n),
     "javascript functions": ("javascript", 3_000, lambda n: "function f(a) { g(a); " * n + "}" * n),
