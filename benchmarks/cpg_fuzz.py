@@ -62,8 +62,8 @@ def _hold(language: str, code: bytes, twice: bool) -> int:
 def _work(items: Items, numbers: list[int], current, started, results) -> None:
     """Go through items; what is at work stands in `current` and `started`, what is done goes to `results`."""
     for number in numbers:
-        language, code = items.item(number)
         current.value, started.value = number, time.monotonic()
+        language, code = items.item(number)
         before = time.process_time()
         broken, error = 0, ""
         try:

@@ -13,7 +13,7 @@ import warnings
 
 import pytest
 
-from tests.cpg import constructs, suites
+from tests.cpg import constructs, nested_constructs, suites
 from tests.cpg.execution import Result, judge, recorder
 from tests.cpg.file_graph import Body, FileGraph
 from tests.cpg.random_programs import Chance, Enough, Writer
@@ -90,13 +90,14 @@ def test_enough_was_observed() -> None:
 
 
 def test_every_construct() -> None:
-    file = _file_graph(constructs.__file__)
-    watcher = recorder({constructs.__file__: file}, calls=1_000)
+    files = {module.__file__: _file_graph(module.__file__) for module in (constructs, nested_constructs)}
+    watcher = recorder(files, calls=1_000)
     with watcher.recording():
         constructs.run_all()
+        nested_constructs.run_all()
     results = judge(watcher.observed)
     assert not _misses(results)
-    assert set(results) == set(file.bodies.values()), "a function was not called"
+    assert set(results) == {body for file in files.values() for body in file.bodies.values()}, "a function was not called"
     taken = sum(len(result.taken) for result in results.values())
     assert taken > 0.8 * sum(len(body.reachable_edges()) for body in results)
 
