@@ -16,6 +16,7 @@ In C++ any of them may throw. The macros A and B choose between alternatives; al
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 from pathlib import Path
 
@@ -24,18 +25,23 @@ RUNTIME = """\
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#define MOST 400
 static unsigned state = 1;
 static int fuel, last;
 static char steps[MOST][MOST], flows[MOST][MOST];
 static jmp_buf stop;
-static int chance(int of) { state = state * 1664525u + 1013904223u; return (int) ((state >> 8) % of); }
+static int chance(int of) {
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    return (int) ((state >> 3) % of);
+}
 static void step(int n) {
     if (fuel-- <= 0) longjmp(stop, 1);
     if (last) steps[last][n] = 1;
     last = n;
 #ifdef __cplusplus
-    if (chance(10) == 0) throw n;
+    if (chance(20) == 0) throw n;
+    if (chance(20) == 0) throw "text";
 #endif
 }
 static void report(int n, va_list values) {
@@ -87,7 +93,7 @@ static void observe(const char *name, void (*program)(void), int runs) {
         last = 0;
         if (setjmp(stop) == 0) {
 #ifdef __cplusplus
-            try { program(); } catch (int) { }
+            try { program(); } catch (...) { }
 #else
             program();
 #endif
@@ -103,7 +109,8 @@ static void observe(const char *name, void (*program)(void), int runs) {
 
 def run(compiler: list[str], folder: Path, programs: list[str], runs: int) -> list[tuple[set, set]]:
     """What each program does: pairs of numbers, (step, next step) and (made at, used at)."""
-    text = RUNTIME
+    most = 1 + max(int(number) for program in programs for number in re.findall(r"\d+", program))
+    text = f"#define MOST {most}\n" + RUNTIME
     for number, program in enumerate(programs):
         text += program.replace("program(", f"program_{number}(", 1)
     text += "int main(void) {\n"
