@@ -50,7 +50,7 @@ class SwitchFlow(ExpressionFlow):
         """The rule of the switch that the groups belong to, if they are all there is of a snippet."""
         kinds = {self.tree.types[group] for group in groups}
         rules = _switches(self.language) if kinds else ()
-        return next((rule for rule in rules if kinds <= rule.groups and not rule.choice), None)
+        return next((rule for rule in rules if kinds <= rule.groups), None)
 
     def cases_alone(self, groups: list[int], rule: base.Switch) -> Steps:
         """Cases without their switch: control comes from ENTRY to each."""
@@ -194,10 +194,7 @@ class SwitchFlow(ExpressionFlow):
         beside = [child for child in tree.children[node][:2] if labels and tree.types[child] == "ERROR"]
         switch = next((context for context in reversed(self.contexts) if isinstance(context, Scattered)), None)
         if switch is None:
-            behind = frontier if tree.children[tree.parents[node]][0] != node else []
-            if not rule.falls:
-                self.leave("break", None, behind)
-            frontier = [*behind, Pending(ENTRY)] if rule.falls else [Pending(ENTRY)]
+            frontier = [*frontier, Pending(ENTRY)]
         else:
             switch.has_default = switch.has_default or not labels
             frontier = [*frontier, Pending(switch.head, "case" if labels else "default")]

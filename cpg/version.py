@@ -17,7 +17,7 @@ EXTRACTOR_VERSIONS: dict[str, tuple[int, str]] = {
     "c": (1, "67889280a451ebbc"),
     "cpp": (1, "02a5047e73d044cd"),
     "csharp": (1, "84be199a1f231417"),
-    "go": (3, "b7c131197b3486cb"),
+    "go": (4, "a3459d51aaa3ea71"),
     "java": (4, "558a95cf72bfcfc7"),
     "javascript": (3, "0dcd8e92c7c47dca"),
     "python": (3, "c848aefab5a7c8cf"),

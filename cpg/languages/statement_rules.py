@@ -188,12 +188,10 @@ class Switch:
 @dataclass(frozen=True)
 class Case:
     """A label of the `scattered` switch around it, then statements: the children but `label`. Without a label part it
-    is the default. Where there is no switch (a snippet), control comes from ENTRY; the cases of other switches have
-    this rule for that place only. `falls`: and from the case before it.
+    is the default. Where there is no switch (a snippet), control comes from ENTRY.
     """
 
     label: Part
-    falls: bool = True
 
 
 @dataclass(frozen=True)
