@@ -28,7 +28,7 @@ class Faulty(cpg_fuzz.Items):
             time.sleep(60)
         if number == 4 and working:
             os._exit(9)
-        return "python", f"x = {number}\n".encode() if number != 6 else None
+        return "python", None if number == 6 and working else f"x = {number}\n".encode()
 
 
 def test_hangs_crashes_and_exceptions_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
