@@ -1,0 +1,233 @@
+"""What a language gives to the source `mine:`, and what it is given.
+
+A miner sees one file at a time, in worker processes, in any order: nothing that it keeps between files may change what a
+file gives. It is asked twice. First, for every file, for its declarations; all of them together are the `TreeIndex`. Then,
+for the rows of a task, with the index: `assertions` is asked for the files that declare a test, `summaries` for every file.
+A further language is one module and one line in `MINERS`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..errors import AccountingError, TaskLanguageError, unknown_name
+
+FUNCTION_KINDS = ("function", "method", "constructor")
+
+MINERS: dict[str, str] = {
+    "python": ".python_miner:PythonMiner",
+}
+"""Language -> module and class of its miner, imported when first used."""
+
+TEXTS_KEPT = 64
+"""Files whose text an index keeps at hand for `TreeIndex.text_of`."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file as a miner sees it.
+
+    Attributes:
+        path: the name of its tree, a slash, and its place in the tree, with slashes: unique over all trees.
+        tree: the name of the tree.
+        text: its text, line ends as `\\n`, no byte order mark (`read_text`).
+    """
+
+    path: str
+    tree: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A function or class of a file, without its body: small, and safe to send between processes.
+
+    Attributes:
+        file: the `path` of its file.
+        name: simple name.
+        kind: `function`, `method`, `constructor` or `class` (interfaces, enums, records and structs too).
+        owner: qualified name of the enclosing class, empty for none.
+        qualified_name: package or module, owner and name, with dots.
+        signature: one line, without body.
+        start, end: byte range in the UTF-8 form of the file's text; with decorators or annotations, and with the
+            documentation in front where the language has it there.
+        parameters: how many it takes, without the receiver; None where the number varies.
+        is_test: whether a test runner would run it (a class: whether it holds such).
+        extra: what the language's own rules need: supertypes, return type, imports. Plain values only. `fields` of a class:
+            its fields, one line each, for the context of its methods.
+    """
+
+    file: str
+    name: str
+    kind: str
+    owner: str
+    qualified_name: str
+    signature: str
+    start: int
+    end: int
+    parameters: int | None = None
+    is_test: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Mined:
+    """What one file gave to a task.
+
+    Attributes:
+        rows: dictionaries with `source`, `target`, `language`, `context` (`tasks.mine.context`) and `metadata`. Metadata of
+            every row: `file`, `line` (from 1), `tree`. Of an assertion also: `test` (class and test with a dot), `kind` (the
+            assertion's name), `focal` (qualified name), `focal_file`, `focal_by` (the rule that found it) and `confidence`
+            (`high`, `medium`, `low`). Of a summary also: `function` (qualified name). Ids are given later, to all languages alike.
+        found: assertions or documented functions that were looked at.
+        drops: reason -> how many of them became no row.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    found: int = 0
+    drops: Counter[str] = field(default_factory=Counter)
+
+    def check(self, where: str) -> Mined:
+        """Itself.
+
+        Raises:
+            AccountingError: something found is neither a row nor a drop.
+        """
+        if self.found != len(self.rows) + sum(self.drops.values()):
+            raise AccountingError(f"{where}: {self.found} found, but {len(self.rows)} rows and {sum(self.drops.values())} "
+                                  f"dropped; expected the sums to agree: report this as a defect of tasks.mine")
+        return self
+
+
+class Unparsable(Exception):
+    """A file that the language's parser makes nothing of; raised by a miner, counted by `build`, never fatal."""
+
+
+class LanguageMiner(Protocol):
+    """What a language provides. Any of the methods may raise `Unparsable`."""
+
+    language: str
+    suffixes: tuple[str, ...]
+    looked_for: str
+    """One line: what makes a test here, for the error of a tree without tests."""
+
+    def declarations(self, file: SourceFile) -> list[Declaration]:
+        """What the file declares, in its order; all of it, tests included."""
+
+    def assertions(self, file: SourceFile, index: TreeIndex) -> Mined:
+        """Rows of the task `assert` from the tests of the file."""
+
+    def summaries(self, file: SourceFile, index: TreeIndex) -> Mined:
+        """Rows of the task `summarize` from the documented functions of the file."""
+
+    def functions(self, text: str) -> list[tuple[str, int, int]]:
+        """(qualified name within the file, first byte, end) of each function with a body, outermost only, in the file's
+        order; for the history, which compares two versions of a file. Documentation in front is not part of it."""
+
+
+class TreeIndex:
+    """The declarations of one language in all trees; the same whatever the number of processes that read them.
+
+    Args:
+        language: their language.
+        roots: name of a tree -> its folder.
+        declarations: in the order of the files.
+    """
+
+    def __init__(self, language: str, roots: Mapping[str, str], declarations: Iterable[Declaration]):
+        self.language = language
+        self.roots = dict(roots)
+        self._all = list(declarations)
+        self._build()
+
+    def _build(self) -> None:
+        self._by_name: dict[str, list[Declaration]] = {}
+        self._by_qualified_name: dict[str, list[Declaration]] = {}
+        self._by_owner: dict[str, list[Declaration]] = {}
+        self._by_file: dict[str, list[Declaration]] = {}
+        for declaration in self._all:
+            self._by_name.setdefault(declaration.name, []).append(declaration)
+            self._by_qualified_name.setdefault(declaration.qualified_name, []).append(declaration)
+            self._by_file.setdefault(declaration.file, []).append(declaration)
+            if declaration.owner:
+                self._by_owner.setdefault(declaration.owner, []).append(declaration)
+        self._text = lru_cache(maxsize=TEXTS_KEPT)(self._read)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"language": self.language, "roots": self.roots, "_all": self._all}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._build()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self):
+        return iter(self._all)
+
+    def named(self, name: str) -> list[Declaration]:
+        """Those with a simple name."""
+        return self._by_name.get(name, [])
+
+    def qualified(self, name: str) -> list[Declaration]:
+        """Those with a qualified name: overloads, or one name in several trees."""
+        return self._by_qualified_name.get(name, [])
+
+    def members(self, owner: str) -> list[Declaration]:
+        """Those directly inside a class, by its qualified name."""
+        return self._by_owner.get(owner, [])
+
+    def in_file(self, path: str) -> list[Declaration]:
+        """Those of a file."""
+        return self._by_file.get(path, [])
+
+    def files(self) -> Iterable[str]:
+        """Paths of the files that declare anything, in order."""
+        return self._by_file.keys()
+
+    def file_text(self, path: str) -> str:
+        """The text of a file of the trees; the last `TEXTS_KEPT` are kept.
+
+        Raises:
+            OSError: it cannot be read.
+            UnicodeDecodeError: it is not UTF-8.
+        """
+        return self._text(path)[0]
+
+    def text_of(self, declaration: Declaration) -> str:
+        """The text of a declaration, read from its file; see `file_text`."""
+        return self._text(declaration.file)[1][declaration.start:declaration.end].decode("utf-8")
+
+    def _read(self, path: str) -> tuple[str, bytes]:
+        tree, _, place = path.partition("/")
+        text = read_text(Path(self.roots[tree], place))
+        return text, text.encode("utf-8")
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, line ends as `\\n`, without a byte order mark.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+
+
+def miner_of(language: str) -> LanguageMiner:
+    """A miner of `language`.
+
+    Raises:
+        TaskLanguageError: there is none.
+    """
+    if language not in MINERS:
+        raise TaskLanguageError(unknown_name("language of the source 'mine'", language, MINERS))
+    module, _, name = MINERS[language].partition(":")
+    return getattr(import_module(module, __package__), name)()
