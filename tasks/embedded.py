@@ -27,7 +27,8 @@ LANGUAGE = "python"
 MINERS = {"assert": ".embedded_assertions", "summarize": ".embedded_summaries", "repair": ".embedded_repairs"}
 """Task -> the module whose `mine(specification, versions, progress)` makes its examples."""
 
-_SHARED_FILES = ("code_tokens.py", "decontaminate.py", "embedded.py", "mining.py", "python_index.py", "python_text.py",
+_SHARED_FILES = ("code_tokens.py", "decontaminate.py", "embedded.py", "mine/context.py", "mining.py", "python_context.py",
+                 "python_index.py", "python_names.py", "python_text.py",
                  "splitting.py")
 
 

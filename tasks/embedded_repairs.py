@@ -51,11 +51,12 @@ def mine(specification: str, versions: dict[str, str], progress: bool) -> Datase
             found += max(1, len(made))
             if not made:
                 drops[reason or "nothing_to_mutate"] += 1
+            context = function.context() if made else {}
             for mutant in made:
                 operators[mutant.operator] += 1
                 identity = hashlib.sha256(f"{function.path}:{function.name}:{function.line}:{mutant.text}".encode()).hexdigest()
                 examples.append(Example(f"repair-{package}-{identity[:10]}", mutant.text, function.text, "python", {
                     "package": package, "module": function.module, "function": function.name, "file": function.path,
-                    "line": function.line, "operator": mutant.operator, "defect_line": mutant.line}))
+                    "line": function.line, "operator": mutant.operator, "defect_line": mutant.line, "context": context}))
     return as_data_set(specification, examples, drops, found,
                        {"packages": versions, "operators": dict(operators.most_common())}, progress)

@@ -38,6 +38,16 @@ def why_not(function: LibraryFunction, sentence: str) -> str:
         return "no_documentation"
     if function.problem:
         return function.problem
+    problem = sentence_problem(sentence)
+    if problem:
+        return problem
+    if len(function.text) > MAX_SOURCE_CHARACTERS:
+        return "long_source"
+    return ""
+
+
+def sentence_problem(sentence: str) -> str:
+    """The reason for which a first sentence makes no summary; empty where it makes one."""
     if _MARKUP.search(sentence):
         return "markup"
     if not sentence.isascii():
@@ -46,8 +56,6 @@ def why_not(function: LibraryFunction, sentence: str) -> str:
         return "too_short_or_long"
     if sentence.endswith(":"):
         return "no_sentence"
-    if len(function.text) > MAX_SOURCE_CHARACTERS:
-        return "long_source"
     return ""
 
 
@@ -67,5 +75,5 @@ def mine(specification: str, versions: dict[str, str], progress: bool) -> Datase
             identity = hashlib.sha256(f"{function.path}:{function.name}:{function.line}".encode()).hexdigest()[:10]
             examples.append(Example(f"summarize-{package}-{identity}", function.text, sentence, "python", {
                 "package": package, "module": function.module, "function": function.name, "file": function.path,
-                "line": function.line}))
+                "line": function.line, "context": function.context()}))
     return as_data_set(specification, examples, drops, found, {"packages": versions}, progress)

@@ -13,6 +13,7 @@
     │   └── PlaceholderError               a source without its placeholder, or with several
     ├── MissingPackageError(ImportError)   a package that an optional part needs
     ├── MetricInputError(ValueError)       predictions and references that cannot be scored together
+    ├── MiningError(RuntimeError)          source trees that give no data set: no files, no tests, no git, too little
     └── AccountingError(RuntimeError)      examples found are not examples kept plus examples dropped
 
 A message is one line: what is wrong, what was given, what was expected, what to do.
@@ -73,6 +74,10 @@ class PlaceholderError(DataFormatError):
 
 class MetricInputError(TaskError, ValueError):
     """Predictions, references and languages do not belong together, or there are none."""
+
+
+class MiningError(TaskError, RuntimeError):
+    """Source trees that no data set can be made of, or mining that was cut off."""
 
 
 class AccountingError(TaskError, RuntimeError):

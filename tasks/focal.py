@@ -23,19 +23,14 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .python_index import Definition, ModuleFacts, PackageIndex, imported_names
+from .python_index import ModuleFacts, imported_names
+from .python_names import Definition, Names
 from .python_tests import Assertion, TestFunction, assertion_kind
 
 STEPS_BACK = 3
 
 COMPARISONS = frozenset({"edges_equal", "nodes_equal", "graphs_equal"})
 """Functions of networkx that tests compare by; what they are given is what is tested."""
-
-INCIDENTAL = ("networkx.generators", "networkx.convert", "networkx.relabel", "numpy._core.numeric",
-                "numpy._core.function_base", "numpy.lib._twodim_base_impl", "numpy._core.fromnumeric.all",
-                "numpy._core.fromnumeric.any")
-"""Beginnings of the full names of functions that mostly make the input of tests or sum up their outcome; they are focal
-where the test is about them, by its name."""
 
 NOT_BY_NAME = frozenset(name for kind in (str, bytes, list, dict, set, tuple, int, float, complex) for name in dir(kind)) | {
     "tolist", "item", "view", "fill", "flatten", "tobytes", "tofile", "byteswap", "setfield", "getfield", "setflags",
@@ -55,20 +50,23 @@ class Focal:
 class FocalFinder:
     """Focal functions of the assertions of one test."""
 
-    def __init__(self, index: PackageIndex, facts: ModuleFacts, test: TestFunction):
+    def __init__(self, index: Names, facts: ModuleFacts, test: TestFunction):
         self.index = index
         self.facts = facts
         self.test = test
         self.nodes = list(ast.walk(test.node))
         self.setup_nodes = [node for setup in test.setups for node in ast.walk(setup)]
         self.local_imports = _local_imports(self.nodes, facts)
-        self.subject = facts.path.stem.removeprefix("test_").strip("_")
+        self.subject = facts.path.stem.removeprefix("test_").removesuffix("_test").strip("_")
         self.classes = self._variable_classes()
         self.history = sorted(_events(self.setup_nodes, self.nodes), key=lambda event: event[0])
-        self._called: dict[int, tuple[list[Definition], list[Definition]]] = {}
+        self.ambiguous = False
+        """Whether the last `find` met a method that it cannot tell the class of: several have one of that name."""
+        self._called: dict[int, tuple[list[Definition], list[Definition], bool]] = {}
 
     def find(self, assertion: Assertion) -> Focal | None:
         """The best candidate, None where no call leads into the library."""
+        self.ambiguous = False
         direct = self._calls(assertion.arguments)
         if assertion.kind.startswith(("assert_raises", "raises", "assertRaises", "assert_warns", "assert_no_warnings")):
             direct += [(found, "call_in_assertion") for expression in assertion.arguments[:3]
@@ -78,7 +76,7 @@ class FocalFinder:
         for definition, heuristic in candidates:
             if self._is_subject(definition):
                 return Focal(definition, heuristic, "low" if heuristic in ("call_on_variable", "method_by_name") else "high")
-        candidates = [found for found in candidates if not found[0].full_name.startswith(INCIDENTAL)]
+        candidates = [found for found in candidates if not self.index.is_incidental(found[0])]
         if not candidates:
             return None
         definition, heuristic = candidates[0]
@@ -91,31 +89,35 @@ class FocalFinder:
         for expression in expressions:
             if id(expression) not in self._called:
                 self._called[id(expression)] = self._calls_of(expression)
-            sure += self._called[id(expression)][0]
-            unsure += self._called[id(expression)][1]
+            known, guessed, ambiguous = self._called[id(expression)]
+            sure += known
+            unsure += guessed
+            self.ambiguous |= ambiguous
         return [(definition, heuristic) for definition in sure] + [(definition, "method_by_name") for definition in unsure]
 
-    def _calls_of(self, expression: ast.expr) -> tuple[list[Definition], list[Definition]]:
-        """Functions called in `expression`: those that resolve, and those known by a method's name alone."""
+    def _calls_of(self, expression: ast.expr) -> tuple[list[Definition], list[Definition], bool]:
+        """Functions called in `expression`: those that resolve, those known by a method's name alone, and whether there is
+        one of a name that several classes have."""
         sure: list[Definition] = []
         unsure: list[Definition] = []
+        ambiguous = False
         for node in ast.walk(expression):
             if isinstance(node, ast.Call):
                 found = list(self._library_function(node.func))
                 sure += found
-                unsure += [] if found else self._by_name(node.func)
-        return sure, unsure
+                if not found and self._has_telling_name(node.func):
+                    method = self.index.method_by_name(node.func.attr)
+                    if method is not None and not self.index.is_property(method):
+                        unsure.append(method)
+                    ambiguous |= method is None and self.index.is_ambiguous(node.func.attr)
+        return sure, unsure, ambiguous
 
     def _library_function(self, expression: ast.expr) -> Iterator[Definition]:
         definition = self._resolve(expression)
         if definition is None or definition.kind != "function":
             return
-        if _is_property(definition):
-            return
-        parts = definition.module.split(".")
-        if "tests" in parts or "testing" in parts or parts[-1] == "testutils" or definition.name in COMPARISONS:
-            return
-        yield definition
+        if self.index.is_library(definition) and definition.name not in COMPARISONS and not self.index.is_property(definition):
+            yield definition
 
     def _resolve(self, expression: ast.expr) -> Definition | None:
         if isinstance(expression, ast.Name):
@@ -129,18 +131,15 @@ class FocalFinder:
             return self.index.method(self.classes[key], expression.attr)
         return self.index.attribute(self._resolve(expression.value), expression.attr)
 
-    def _by_name(self, function: ast.expr) -> Iterator[Definition]:
+    def _has_telling_name(self, function: ast.expr) -> bool:
+        """Whether what is called is a method of a variable, by a name that objects outside the library do not have."""
         if not isinstance(function, ast.Attribute) or function.attr in NOT_BY_NAME or function.attr.startswith("assert"):
-            return
+            return False
         root = function.value
         while isinstance(root, ast.Attribute):
             root = root.value
         imported = isinstance(root, ast.Name) and (root.id in self.facts.imports or root.id in self.local_imports)
-        if imported or isinstance(function.value, ast.Name) and function.value.id == "self":
-            return
-        functions, methods = self.index.functions_and_methods
-        if function.attr not in functions and function.attr in methods and not _is_property(methods[function.attr]):
-            yield methods[function.attr]
+        return not imported and not (isinstance(function.value, ast.Name) and function.value.id == "self")
 
     def _traced(self, variables: list[str], line: int, steps: int) -> list[tuple[Definition, str]]:
         """Candidates of the last event before `line` that made or touched each of `variables`; those of events that
@@ -181,11 +180,6 @@ class FocalFinder:
                 if known:
                     classes[key] = value
         return {key: classes[key] for key, names in seen.items() if len(names) == 1 and "?" not in names}
-
-
-def _is_property(definition: Definition) -> bool:
-    """Whether a method is one: what is called is then its result, not the method."""
-    return any("property" in ast.unparse(decorator) for decorator in definition.node.decorator_list)
 
 
 Event = tuple[int, frozenset[str], list[ast.expr], bool]
@@ -247,5 +241,5 @@ def _local_imports(nodes: list[ast.AST], facts: ModuleFacts) -> dict[str, tuple[
     found: dict[str, tuple[str, str]] = {}
     for node in nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            found.update(imported_names(node, facts)[0])
+            found.update(imported_names(node, facts.name, facts.is_package)[0])
     return found

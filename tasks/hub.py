@@ -19,7 +19,7 @@ from .base import Example
 from .datasets import DatasetSplits
 from .errors import DataFormatError, MissingDataError, MissingPackageError
 from .layouts import SPLIT_NAMES
-from .python_index import FunctionNode
+from .python_names import FunctionNode
 from .python_text import CannotCut, FunctionText
 from .rows import RowReader, language_of_rows
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tqdm import tqdm
@@ -13,7 +14,9 @@ from tqdm import tqdm
 from .datasets import DatasetSplits
 from .decontaminate import THRESHOLD, without_duplicates
 from .mining import FROM_COMPILED_CODE, check_accounts
-from .python_index import FunctionNode, ModuleFacts, PackageIndex
+from .python_context import python_context
+from .python_index import ModuleFacts, PackageIndex
+from .python_names import Definition, FunctionNode
 from .python_text import CannotCut, FunctionText
 from .splitting import groups_by_names, split_by_groups
 
@@ -28,6 +31,7 @@ class LibraryFunction:
         line: of its definition, from 1.
         text: the function without comments and documentation; empty where it cannot be cut (then `problem` says why).
         documentation: its docstring, or "".
+        context: makes what lies around it (`tasks.mine.context`); to be called before the next function is asked for.
     """
 
     package: str
@@ -38,6 +42,7 @@ class LibraryFunction:
     text: str
     problem: str
     documentation: str
+    context: Callable[[], dict[str, Any]]
 
 
 def library_functions(package: str, progress: bool) -> Iterator[LibraryFunction]:
@@ -51,7 +56,9 @@ def library_functions(package: str, progress: bool) -> Iterator[LibraryFunction]
         for name, node in _definitions(facts):
             text, problem = _text(node, facts)
             place = f"{package}/{path.relative_to(index.folder).as_posix()}"
-            yield LibraryFunction(package, facts.name, place, name, node.lineno, text, problem, ast.get_docstring(node) or "")
+            context = partial(python_context, Definition("function", facts.name, name, node), node, index)
+            yield LibraryFunction(package, facts.name, place, name, node.lineno, text, problem, ast.get_docstring(node) or "",
+                                  context)
         index.forget(facts.name)
 
 

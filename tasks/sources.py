@@ -1,4 +1,4 @@
-"""Where examples come from: `load_source("embedded" | "file:PATH" | "hub:ID", task)`.
+"""Where examples come from: `load_source("embedded" | "file:PATH" | "mine:PATH" | "hub:ID", task)`.
 
 A specification is the name of a source, then for those that need one a colon and their argument. A further source is one
 file and one line in `SOURCES`.
@@ -53,6 +53,7 @@ SOURCES: dict[str, Source] = {
     "embedded": Source("embedded", "mined from the tests inside the installed networkx and numpy", ".embedded", False),
     "file": Source("file:PATH", "a folder with train, valid and test: JSON lines, CSV, Parquet, or the parallel text files "
                    "of CodeXGLUE, bugs2fix and ATLAS", ".files", True),
+    "mine": Source("mine:PATH[,PATH...]", "your own source trees: tests, documentation, git history", ".mine.source", True),
     "hub": Source("hub:ID[:CONFIGURATION][@REVISION]", "a data set of the Hugging Face hub, or a folder of one", ".hub", True),
 }
 
@@ -62,13 +63,13 @@ def load_source(specification: str, task: Task, cache_dir: str | Path | None = N
     """The data set that `specification` names.
 
     Args:
-        specification: `embedded`, `file:PATH` or `hub:ID[:CONFIGURATION][@REVISION]`.
+        specification: `embedded`, `file:PATH`, `mine:PATH` or `hub:ID[:CONFIGURATION][@REVISION]`.
         task: what the examples are for.
         cache_dir: where mined data is kept; default `$TRANSDUCER_CACHE`, else `~/.cache/transducer`.
         progress: whether to show a bar for what takes over two seconds.
         language: the language of the rows that do not name theirs. Without it `file:` tells it from the sources
             themselves, says in a log line and in the description what it took, and refuses where that is unclear.
-            `embedded` is Python.
+            `embedded` is Python; `mine:` takes it for the only language to mine.
         columns: own field (`source`, `target`, `id`, `language`) -> the column of a file or hub data set that holds it.
 
     Raises:
@@ -76,6 +77,7 @@ def load_source(specification: str, task: Task, cache_dir: str | Path | None = N
         TaskLanguageError: the language is none of the task's, or cannot be told.
         MissingDataError: a file, folder or package is not there.
         DataFormatError: a file cannot be read; names file, line and field.
+        MiningError: no data set can be made of source trees.
     """
     name, _, argument = specification.partition(":")
     usages = [source.usage for source in SOURCES.values()]
@@ -91,7 +93,7 @@ def load_source(specification: str, task: Task, cache_dir: str | Path | None = N
         raise UnknownSourceError(f"task {task.name!r} has no embedded examples; give data of your own with file:PATH")
     if language is not None:
         task.check_language(language)
-    if columns and name == "embedded":
-        raise UnknownSourceError("the source of data 'embedded' has no columns to choose from; leave them out")
+    if columns and name in ("embedded", "mine"):
+        raise UnknownSourceError(f"the source of data {name!r} has no columns to choose from; leave them out")
     folder = Path(cache_dir) if cache_dir is not None else None
     return source.loader()(Request(specification, argument, task, folder, progress, language, columns or {}))

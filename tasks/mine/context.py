@@ -27,8 +27,12 @@ def context_of(owner: str, callees: Iterable[Declaration], imports: Iterable[str
         imports: the import statements of its file.
         index: what the trees declare.
     """
-    return {"class": "\n".join(_bounded(_class_lines(owner, index))),
-            "callees": _bounded(dict.fromkeys(callee.signature for callee in callees)),
+    return as_context(_class_lines(owner, index), (callee.signature for callee in callees), imports)
+
+
+def as_context(class_lines: Iterable[str], callees: Iterable[str], imports: Iterable[str]) -> dict[str, Any]:
+    """A context of its three parts, repetitions of callees gone, long parts cut."""
+    return {"class": "\n".join(_bounded(class_lines)), "callees": _bounded(dict.fromkeys(callees)),
             "imports": _bounded(imports)}
 
 

@@ -51,7 +51,8 @@ class Declaration:
     Attributes:
         file: the `path` of its file.
         name: simple name.
-        kind: `function`, `method`, `constructor` or `class` (interfaces, enums, records and structs too).
+        kind: `function`, `method`, `constructor` or `class` (interfaces, enums, records and structs too); `module` for a
+            file as a whole, where the rules of the language need one.
         owner: qualified name of the enclosing class, empty for none.
         qualified_name: package or module, owner and name, with dots.
         signature: one line, without body.
@@ -130,6 +131,10 @@ class LanguageMiner(Protocol):
         """(qualified name within the file, first byte, end) of each function with a body, outermost only, in the file's
         order; for the history, which compares two versions of a file. Documentation in front is not part of it."""
 
+    def bare(self, function: str) -> str:
+        """The text of one function (from the beginning of its first line) without comments and documentation, indented
+        from column 0."""
+
 
 class TreeIndex:
     """The declarations of one language in all trees; the same whatever the number of processes that read them.
@@ -201,9 +206,12 @@ class TreeIndex:
         """
         return self._text(path)[0]
 
-    def text_of(self, declaration: Declaration) -> str:
-        """The text of a declaration, read from its file; see `file_text`."""
-        return self._text(declaration.file)[1][declaration.start:declaration.end].decode("utf-8")
+    def text_of(self, declaration: Declaration, whole_lines: bool = False) -> str:
+        """The text of a declaration, read from its file; see `file_text`. With `whole_lines`: from the beginning of its
+        first line, so that its indentation is seen."""
+        data = self._text(declaration.file)[1]
+        start = data.rfind(b"\n", 0, declaration.start) + 1 if whole_lines else declaration.start
+        return data[start:declaration.end].decode("utf-8")
 
     def _read(self, path: str) -> tuple[str, bytes]:
         tree, _, place = path.partition("/")
@@ -218,7 +226,7 @@ def read_text(path: Path) -> str:
         OSError: it cannot be read.
         UnicodeDecodeError: it is not UTF-8.
     """
-    return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def miner_of(language: str) -> LanguageMiner:

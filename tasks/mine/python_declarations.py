@@ -1,0 +1,129 @@
+"""What a Python file declares, and which of it is a test.
+
+Modules are called by their place: the name of the tree with a colon, then folders and file with dots (`tree:.package.module`).
+So two files never have one name, and relative imports resolve; `tasks.mine.python_tree` adds the names that imports use.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..python_context import fields_of, import_lines, signature_of
+from ..python_index import ModuleFacts, global_statements, module_facts
+from ..python_names import FunctionNode
+from .language_miner import Declaration, SourceFile, Unparsable
+
+_TEST_FOLDERS = frozenset({"tests", "test", "testing"})
+_TEST_FILE = re.compile(r"(test_.*|.*_test|tests|conftest|testutils)\.py")
+_CALL = re.compile(r"(\w+)\(")
+
+
+def module_name(path: str) -> tuple[str, bool]:
+    """The name of a file's module, and whether it is a package."""
+    tree, _, place = path.partition("/")
+    parts = place.removesuffix(".py").split("/")
+    is_package = parts[-1] == "__init__"
+    return ".".join([f"{tree}:", *(parts[:-1] if is_package else parts)]), is_package
+
+
+def shown(name: str) -> str:
+    """A name for people: without the colon behind the tree."""
+    return name.replace(":.", ".", 1).removesuffix(":")
+
+
+def serves_tests(path: str) -> bool:
+    """Whether a file belongs to the tests by its name or folder: what it defines is not what is tested."""
+    tree, *folders, name = PurePosixPath(path).parts
+    return tree == "tests" or not _TEST_FOLDERS.isdisjoint(folders) or _TEST_FILE.fullmatch(name) is not None
+
+
+def parsed(file: SourceFile) -> ModuleFacts:
+    """The facts of a file.
+
+    Raises:
+        Unparsable: it does not parse.
+    """
+    name, is_package = module_name(file.path)
+    try:
+        return module_facts(name, PurePosixPath(file.path), is_package, file.text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise Unparsable(str(error)) from error
+
+
+def functions_and_classes(facts: ModuleFacts) -> Iterator[tuple[tuple[ast.ClassDef, ...], Any]]:
+    """Every function and class outside functions, with the classes around it, outer before inner, in their order."""
+    def within(body: list[ast.stmt], owners: tuple[ast.ClassDef, ...]) -> Iterator[tuple[tuple[ast.ClassDef, ...], Any]]:
+        for node in global_statements(body):
+            if isinstance(node, FunctionNode):
+                yield owners, node
+            elif isinstance(node, ast.ClassDef):
+                yield owners, node
+                yield from within(node.body, (*owners, node))
+
+    return within(facts.tree.body, ())
+
+
+def is_test(node: Any, owners: tuple[ast.ClassDef, ...], path: str) -> bool:
+    """Whether a runner would take a function for a test: it is called `test*`, and its file serves tests or its class
+    derives from one called `*TestCase`."""
+    return isinstance(node, FunctionNode) and node.name.startswith("test") and (
+        serves_tests(path) or any(dotted(base).endswith("TestCase") for owner in owners for base in owner.bases))
+
+
+def dotted(expression: ast.expr) -> str:
+    """`a.b.c` for a chain of names, empty for other expressions."""
+    if isinstance(expression, ast.Name):
+        return expression.id
+    if isinstance(expression, ast.Attribute):
+        before = dotted(expression.value)
+        return f"{before}.{expression.attr}" if before else ""
+    return ""
+
+
+def declarations(file: SourceFile) -> list[Declaration]:
+    """The module, then its functions and classes; see `LanguageMiner.declarations`."""
+    facts = parsed(file)
+    data = file.text.encode("utf-8")
+    line_starts = [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
+    module = shown(facts.name)
+    found = [_module(file, facts, module, len(data))]
+    for owners, node in functions_and_classes(facts):
+        first = min(node.decorator_list[:1] + [node], key=lambda part: part.lineno)
+        # The `@` of a decorator stands in front of its expression, on the same line.
+        start = line_starts[first.lineno - 1] + (node.col_offset if first is not node else first.col_offset)
+        owner = ".".join([module, *(outer.name for outer in owners)]) if owners else ""
+        qualified_name = f"{owner or module}.{node.name}"
+        shared = (qualified_name, signature_of(node, facts.lines), start, line_starts[node.end_lineno - 1] + node.end_col_offset)
+        if isinstance(node, ast.ClassDef):
+            bases = [name for name in map(dotted, node.bases) if name]
+            found.append(Declaration(file.path, node.name, "class", owner, *shared, extra={"bases": bases,
+                                                                                           "fields": fields_of(node)}))
+            continue
+        kind = "function" if not owners else "constructor" if node.name == "__init__" else "method"
+        is_property = any("property" in ast.unparse(decorator) for decorator in node.decorator_list)
+        found.append(Declaration(file.path, node.name, kind, owner, *shared, _parameters(node, kind),
+                                 is_test(node, owners, file.path), {"property": True} if is_property else {}))
+    return found
+
+
+def _module(file: SourceFile, facts: ModuleFacts, name: str, size: int) -> Declaration:
+    extra = {"is_package": facts.is_package, "imports": facts.imports, "stars": facts.stars,
+             "aliases": {local: dotted(value) for local, value in facts.aliases.items() if dotted(value)},
+             "import_lines": import_lines(facts.import_statements)}
+    if serves_tests(file.path):
+        extra["calls"] = sorted(set(_CALL.findall(file.text)))
+    return Declaration(file.path, name.rpartition(".")[2], "module", "", name, "", 0, size, extra=extra)
+
+
+def _parameters(node: Any, kind: str) -> int | None:
+    arguments = node.args
+    if arguments.vararg or arguments.kwarg:
+        return None
+    count = len(arguments.posonlyargs) + len(arguments.args) + len(arguments.kwonlyargs)
+    static = kind == "function" or any(dotted(decorator) == "staticmethod" for decorator in node.decorator_list)
+    return count if static else max(0, count - 1)

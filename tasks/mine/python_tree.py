@@ -1,0 +1,172 @@
+"""Names of the Python modules of source trees (`tasks.python_names`), from the index of declarations alone.
+
+A module is found by its place (`tasks.mine.python_declarations`) and by the names that imports use for it: its name below
+the outermost package that holds it (the folders with an `__init__.py`, those around the tree included), and for files in no
+package, and for namespace packages, any end of its path, where only one file has it and the standard library has no such module.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ..python_names import Definition, Names
+from .language_miner import Declaration, TreeIndex
+from .python_declarations import module_name, serves_tests
+
+COMMON_PART = 0.05
+COMMON_LEAST = 4
+"""A function whose name is called in so large a part of the test files, and in at least so many, makes input or sums up."""
+
+
+@dataclass
+class TreeModule:
+    """A module as the index knows it; nodes are declarations."""
+
+    name: str
+    declaration: Declaration
+    functions: dict[str, Declaration]
+    classes: dict[str, Declaration]
+    imports: dict[str, tuple[str, str]]
+    stars: list[str]
+    aliases: dict[str, ast.expr]
+
+
+class TreeNames(Names):
+    """Names of all Python files of an index."""
+
+    def __init__(self, index: TreeIndex):
+        super().__init__()
+        self.index = index
+        self._places = {module_name(path)[0]: path for path in index.files()}
+        self._imported = _imported_names(list(index.files()), index.roots)
+        self._modules: dict[str, TreeModule] = {}
+
+    def module(self, name: str) -> TreeModule | None:
+        path = self._places.get(name) or self._imported.get(name)
+        if path is None:
+            return None
+        if path not in self._modules:
+            self._modules[path] = self._module(path)
+        return self._modules[path]
+
+    def _module(self, path: str) -> TreeModule:
+        declaration, *others = self.index.in_file(path)
+        extra = declaration.extra
+        top = [other for other in others if not other.owner]
+        return TreeModule(module_name(path)[0], declaration,
+                          {other.name: other for other in top if other.kind == "function"},
+                          {other.name: other for other in top if other.kind == "class"},
+                          {local: tuple(origin) for local, origin in extra["imports"].items()}, extra["stars"],
+                          {local: _expression(value) for local, value in extra["aliases"].items()})
+
+    def module_node(self, module: TreeModule) -> Declaration:
+        return module.declaration
+
+    def methods_of(self, owner: Definition) -> Iterable[tuple[str, Declaration]]:
+        return ((member.name, member) for member in self.index.members(owner.node.qualified_name)
+                if member.kind != "class" and member.file == owner.node.file)
+
+    def base_expressions(self, owner: Definition) -> Iterable[ast.expr]:
+        return map(_expression, owner.node.extra["bases"])
+
+    def is_property(self, definition: Definition) -> bool:
+        return "property" in definition.node.extra
+
+    def is_library(self, definition: Definition) -> bool:
+        return not serves_tests(definition.node.file)
+
+    def is_incidental(self, definition: Definition) -> bool:
+        return definition.node.name in self._common_calls
+
+    def signature(self, definition: Definition) -> str:
+        return definition.node.signature
+
+    def fields(self, owner: Definition) -> Iterable[str]:
+        return owner.node.extra["fields"]
+
+    def import_lines(self, module: str) -> list[str]:
+        return self.module(module).declaration.extra["import_lines"]
+
+    def method_by_name(self, name: str) -> Definition | None:
+        if name in self._functions or name not in self._owners:
+            return None
+        if name not in self._by_name:
+            root = self.root([Definition("class", module_name(owner.file)[0], owner.name, owner)
+                              for owner in self._owners[name]])
+            self._by_name[name] = self.method(root, name) if root is not None else None
+        return self._by_name[name]
+
+    def is_ambiguous(self, name: str) -> bool:
+        return name in self._owners and name not in self._functions and self.method_by_name(name) is None
+
+    @cached_property
+    def _functions(self) -> frozenset[str]:
+        return frozenset(declaration.name for declaration in self.index
+                         if declaration.kind == "function" and not serves_tests(declaration.file))
+
+    @cached_property
+    def _owners(self) -> dict[str, list[Declaration]]:
+        """Name of a method -> the top-level classes outside the tests that define one."""
+        self._by_name: dict[str, Definition | None] = {}
+        found: dict[str, list[Declaration]] = {}
+        for declaration in self.index:
+            if declaration.kind == "class" and not declaration.owner and not serves_tests(declaration.file):
+                for member in self.index.members(declaration.qualified_name):
+                    if member.kind != "class" and member.file == declaration.file:
+                        found.setdefault(member.name, []).append(declaration)
+        return found
+
+    @cached_property
+    def _common_calls(self) -> frozenset[str]:
+        files = [declaration.extra["calls"] for declaration in self.index if "calls" in declaration.extra]
+        counts = Counter(name for calls in files for name in calls)
+        return frozenset(name for name, count in counts.items() if count >= max(COMMON_LEAST, COMMON_PART * len(files)))
+
+
+def _expression(dotted: str) -> ast.expr:
+    first, *others = dotted.split(".")
+    expression: ast.expr = ast.Name(first)
+    for name in others:
+        expression = ast.Attribute(expression, name)
+    return expression
+
+
+def _imported_names(paths: list[str], roots: dict[str, str]) -> dict[str, str]:
+    """Name in import statements -> path of the module."""
+    packages = {path.rpartition("/")[0] for path in paths if path.endswith("/__init__.py")}
+    around = {tree: _packages_around(Path(root)) if tree in packages else () for tree, root in roots.items()}
+    sure: dict[str, str] = {}
+    possible: dict[str, str | None] = {}
+    for path in paths:
+        tree, *folders = path.split("/")[:-1]
+        stem = path.rpartition("/")[2].removesuffix(".py")
+        parts = [*folders, stem] if stem != "__init__" else folders
+        depth = len(folders)
+        while depth and "/".join([tree, *folders[:depth]]) in packages:
+            depth -= 1
+        in_package = depth < len(folders) or stem == "__init__"
+        if depth == 0 and tree in packages:
+            sure.setdefault(".".join([*around[tree], *parts]), path)
+        elif in_package:
+            sure.setdefault(".".join(parts[depth:]), path)
+        for start in range(depth + 1 if not in_package else depth):
+            name = ".".join(parts[start:])
+            if name and (start < len(parts) - 1 or name not in sys.stdlib_module_names):
+                possible[name] = None if name in possible else path
+    return {**{name: path for name, path in possible.items() if path is not None}, **sure}
+
+
+def _packages_around(root: Path) -> tuple[str, ...]:
+    """Names of the packages from the outermost one down to the folder `root`, which is one."""
+    root = root.resolve()
+    names = []
+    while (root / "__init__.py").is_file():
+        names.append(root.name)
+        root = root.parent
+    return tuple(reversed(names))

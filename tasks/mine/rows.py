@@ -1,0 +1,153 @@
+"""Rows of the files of trees: the two passes over every file, and what became of each."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import AccountingError
+from ..mining import without_collector
+from .language_miner import LanguageMiner, Mined, SourceFile, TreeIndex, Unparsable, miner_of, read_text
+from .tree import Tree
+from .workers import over_chunks
+
+LOG = logging.getLogger(__name__)
+MAX_BYTES = 1_000_000
+"""Of a file; larger ones are generated, or data."""
+
+READ = "read"
+FILE_TASKS = {"assert": "assertions", "summarize": "summaries"}
+"""Task -> the method of a miner that makes its rows from a file."""
+
+
+@dataclass
+class Account:
+    """What was looked at in one language. `files` is a sum of outcomes: read and declared, or why not."""
+
+    language: str
+    files: Counter[str] = field(default_factory=Counter)
+    declarations: int = 0
+    files_with_tests: int = 0
+    tests: int = 0
+    found: int = 0
+    drops: Counter[str] = field(default_factory=Counter)
+    not_mined: int = 0
+    """Files that were left out because enough rows were found (`--limit`)."""
+
+
+def read_file(path: str, roots: dict[str, str]) -> SourceFile | str:
+    """The file, or the reason for which it cannot be read."""
+    tree, _, place = path.partition("/")
+    full = Path(roots[tree], place)
+    try:
+        if full.stat().st_size > MAX_BYTES:
+            return "too_large"
+        return SourceFile(path, tree, read_text(full))
+    except UnicodeDecodeError:
+        return "not_utf8"
+    except OSError:
+        return "unreadable"
+
+
+@dataclass
+class _Pass:
+    """A pass over files in some process; its miner is made there."""
+
+    language: str
+    roots: dict[str, str]
+    miner: LanguageMiner | None = None
+
+    def __call__(self, paths: Sequence[str]) -> list[tuple[str, Any]]:
+        """For each file the outcome (`READ`, or why not) and what it gave."""
+        if self.miner is None:
+            self.miner = miner_of(self.language)
+        with without_collector():
+            return [self._attempt(path) for path in paths]
+
+    def _attempt(self, path: str) -> tuple[str, Any]:
+        file = read_file(path, self.roots)
+        if isinstance(file, str):
+            return file, None
+        try:
+            return READ, self.look(file)
+        except Unparsable:
+            return "not_parsed", None
+        except AccountingError:
+            raise
+        except Exception:  # a defect of a miner costs the file that shows it, not the run
+            LOG.warning("%s: the %s miner failed; the file is left out: report this as a defect", path, self.language,
+                        exc_info=True)
+            return "miner_failed", None
+
+    def look(self, file: SourceFile) -> Any:
+        raise NotImplementedError
+
+
+class Declaring(_Pass):
+    """Declarations of files."""
+
+    def look(self, file: SourceFile) -> Any:
+        return self.miner.declarations(file)
+
+
+@dataclass
+class RowMaking(_Pass):
+    """Rows of files."""
+
+    index: TreeIndex | None = None
+    method: str = ""
+
+    def look(self, file: SourceFile) -> Mined:
+        return getattr(self.miner, self.method)(file, self.index).check(file.path)
+
+
+def indexed(trees: Sequence[Tree], miner: LanguageMiner, jobs: int, progress: bool) -> tuple[TreeIndex, Account]:
+    """The declarations of a language's files, and what became of the files."""
+    roots = {tree.name: str(tree.folder) for tree in trees}
+    paths = [path for tree in trees for path in tree.with_suffixes(miner.suffixes)]
+    account = Account(miner.language)
+    found = []
+    for outcomes in over_chunks(Declaring(miner.language, roots), paths, jobs, f"reading {miner.language}", progress):
+        for outcome, declarations in outcomes:
+            account.files[outcome] += 1
+            found += declarations or ()
+    if sum(account.files.values()) != len(paths):
+        raise AccountingError(f"{miner.language}: {len(paths)} files, but {sum(account.files.values())} accounted for; report "
+                              f"this as a defect of tasks.mine")
+    account.declarations = len(found)
+    tests = [declaration for declaration in found if declaration.is_test and declaration.kind != "class"]
+    account.tests, account.files_with_tests = len(tests), len({test.file for test in tests})
+    return TreeIndex(miner.language, roots, found), account
+
+
+def file_rows(task: str, index: TreeIndex, account: Account, jobs: int, limit: int | None,
+              progress: bool) -> list[dict[str, Any]]:
+    """Rows of a task in the order of the files, at most `limit`; adds to the account."""
+    if task == "assert":
+        paths = list(dict.fromkeys(declaration.file for declaration in index if declaration.is_test))
+    else:
+        paths = list(index.files())
+    work = RowMaking(index.language, index.roots, None, index, FILE_TASKS[task])
+    rows: list[dict[str, Any]] = []
+    looked_at = 0
+    for outcomes in over_chunks(work, paths, jobs, f"mining {index.language}", progress):
+        for outcome, mined in outcomes:
+            looked_at += 1
+            if mined is None:
+                account.files[outcome] += 1
+                account.files[READ] -= 1
+                continue
+            account.found += mined.found
+            account.drops += mined.drops
+            rows += mined.rows
+        if limit is not None and len(rows) >= limit:
+            break
+    account.not_mined = len(paths) - looked_at
+    if limit is not None and len(rows) > limit:
+        account.drops["over_limit"] += len(rows) - limit
+        rows = rows[:limit]
+    return rows
