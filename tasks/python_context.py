@@ -21,13 +21,14 @@ def python_context(definition: Definition, node: ast.AST, names: Names) -> dict[
     """
     owner_name = definition.name.rpartition(".")[0]
     owner = names.resolve(definition.module, owner_name) if owner_name else None
+    owner = owner if owner is not None and owner.kind == "class" else None
     callees = (names.signature(callee) for callee in _callees(definition, node, owner, names))
     return as_context(class_lines(owner, names), callees, names.import_lines(definition.module))
 
 
 def class_lines(owner: Definition | None, names: Names) -> Iterator[str]:
-    """Signature, fields and signatures of the methods of a class, a line each; none for what is no class."""
-    if owner is None or owner.kind != "class":
+    """Signature, fields and signatures of the methods of a class, a line each; none for no class."""
+    if owner is None:
         return
     yield names.signature(owner)
     for line in names.fields(owner):

@@ -123,11 +123,11 @@ def _records(stream: object, mark: bytes) -> Iterator[bytes]:
 
 
 def _commit(record: str) -> Commit | None:
-    """A commit from `ID TIME SUBJECT`, a line end, and pairs of a raw line and a path, all with zero bytes behind them."""
-    head, *fields = record.replace("\n", "\0").split("\0")
-    fields = [field for field in fields if field]
+    """A commit from `ID TIME SUBJECT`, a line end, and pairs of a raw line and a path, each with a zero byte behind it."""
+    head, _, listed = record.partition("\n")
+    fields = listed.rstrip("\0").split("\0") if listed.startswith(":") else []
     parts = head.split(" ", 2)
-    if len(parts) < 2:
+    if len(parts) < 2 or len(fields) % 2:
         return None
     changes = []
     for raw, path in zip(fields[::2], fields[1::2]):

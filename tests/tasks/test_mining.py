@@ -211,7 +211,8 @@ def add(a, b):
 
 
 def test_metadata_say_where_it_is_from_and_how_the_focal_function_was_found(mined) -> None:
-    facts = of(mined, "test_add")[0].metadata
+    facts = dict(of(mined, "test_add")[0].metadata)
+    assert facts.pop("context") == {"class": "", "callees": [], "imports": []}
     assert facts == {"package": "toolbox", "test_module": "toolbox.tests.test_maths", "test_file": "toolbox/tests/test_maths.py",
                      "test": "test_add", "line": 15, "kind": "assert", "assertions": 2, "focal": "toolbox.maths.add",
                      "focal_file": "toolbox/maths.py", "focal_heuristic": "call_of_variable", "focal_confidence": "high"}
@@ -268,6 +269,13 @@ def test_a_method_called_on_a_variable_is_focal(mined) -> None:
     (example,) = of(mined, "TestShapes.test_scale")
     assert (example.metadata["focal"], example.metadata["focal_heuristic"]) == ("toolbox.shapes.Shape.scale", "call_on_variable")
     assert "setUp" not in example.source  # this test does not read self.box
+
+
+def test_what_lies_around_the_focal_function_is_kept_beside_the_source(mined) -> None:
+    (example,) = of(mined, "TestShapes.test_area")
+    assert example.metadata["context"] == {
+        "class": "class Shape\n    def area(self)\n    def scale(self, factor)\n    def name(self)", "callees": [], "imports": []}
+    assert "def scale" not in example.source
 
 
 def test_another_assertion_does_not_make_a_focal_function(mined) -> None:
