@@ -47,7 +47,7 @@ def test_the_assert_task_is_the_agreed_one() -> None:
     task = get_task("assert")
     assert task.placeholder == '"<AssertPlaceHolder>"'
     assert (task.max_source_tokens, task.max_target_tokens, task.headline) == (400, 64, "exact_match")
-    assert task.languages == ("python", "java")
+    assert task.languages == ("python", "java", "csharp")
     assert task.metrics == ("exact_match", "bleu", "codebleu", "chrf")
 
 
