@@ -87,7 +87,33 @@ class AdaptedModel(nn.Module, ABC):
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
 
     def trainable_count(self) -> int:
-        return sum(parameter.numel() for parameter in self.trainable().values())
+        """Numbers that are trained, without those that pruning has switched off."""
+        return (sum(parameter.numel() for parameter in self.trainable().values())
+                - sum(int(off.sum()) for off in self.switched_off().values()))
+
+    # What a method that changes its own size while it is trained says; for all others there is nothing to say.
+
+    def switched_off(self) -> dict[str, Tensor]:
+        """Masks, by name of a trained parameter, of the numbers that pruning has switched off."""
+        return {}
+
+    @property
+    def settled(self) -> bool:
+        """Whether the size is final; a validation loss from before is not that of what training ends with."""
+        return True
+
+    def plan(self, steps: int) -> None:
+        """Told by the trainer, before its first step and after a checkpoint was read, how many steps a whole run has."""
+
+    def after_step(self, step: int, optimizer) -> None:
+        """Called after step number `step` (from 1) of the optimiser, while the gradients are still there."""
+
+    def training_state(self) -> dict[str, Tensor]:
+        """What training needs to go on besides what `save` writes and the state of the optimiser."""
+        return {}
+
+    def load_training_state(self, tensors: dict[str, Tensor]) -> None:
+        """Restores `training_state`."""
 
     def train(self, mode: bool = True):
         """Training mode for the trained parts; the frozen backbone stays in evaluation mode, without dropout."""

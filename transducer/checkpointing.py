@@ -1,6 +1,7 @@
 """Training checkpoints without pickle: optimiser, schedule and random states as safetensors and JSON.
 
     adapter/                        what the method's `save` writes
+    method_state.safetensors        what a method that prunes remembers; absent where there is nothing
     optimizer.safetensors           state of AdamW by parameter number
     training_state.json             parameter groups, schedule, random states of Python and numpy
     random_state.safetensors        random states of torch
@@ -22,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from .storage import write_json
 
 COMPLETE_MARK = "trainer_state.json"
+METHOD_STATE = "method_state.safetensors"
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -38,13 +40,20 @@ class CheckpointHooks:
             return
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        self.accelerator.unwrap_model(self.model).save(folder / "adapter")
+        model = self.accelerator.unwrap_model(self.model)
+        model.save(folder / "adapter")
+        state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.training_state().items()}
+        if state:
+            save_file(state, folder / METHOD_STATE)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
-        self.accelerator.unwrap_model(model or self.model).load(Path(resume_from_checkpoint) / "adapter")
+        model, folder = self.accelerator.unwrap_model(model or self.model), Path(resume_from_checkpoint)
+        model.load(folder / "adapter")
+        if (folder / METHOD_STATE).exists():
+            model.load_training_state(load_file(folder / METHOD_STATE))
 
     def _load_best_model(self) -> None:
-        self._load_from_checkpoint(self.state.best_model_checkpoint)
+        self.accelerator.unwrap_model(self.model).load(Path(self.state.best_model_checkpoint) / "adapter")
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if not self.args.should_save:

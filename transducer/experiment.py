@@ -159,6 +159,7 @@ class Experiment:
             with peak_memory(backbone.device) as peak:
                 self._train(model, row, folder)
             row.train_peak_bytes = peak.bytes
+            row.trainable_parameters = model.trainable_count()  # a method may have pruned itself
         if not is_main_process():
             return
         # Saved before it is scored as well: what was learned outlives a failure there.

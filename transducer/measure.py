@@ -61,9 +61,11 @@ class ResultRow:
 
 
 class PeakMemory:
-    """`bytes` is the peak of memory while the block ran, None where the system keeps no such figure."""
+    """`bytes` is the peak of memory while the block ran, None where the system keeps no such figure; `reserved_bytes` the peak
+    of what torch's allocator holds of a GPU, None on a CPU."""
 
     bytes: int | None = None
+    reserved_bytes: int | None = None
 
 
 @contextmanager
@@ -77,6 +79,7 @@ def peak_memory(device: torch.device) -> Iterator[PeakMemory]:
         torch.cuda.reset_peak_memory_stats(device)
         yield peak
         peak.bytes = torch.cuda.max_memory_allocated(device)
+        peak.reserved_bytes = torch.cuda.max_memory_reserved(device)
         return
     resettable = _reset_resident_peak()
     yield peak
@@ -92,10 +95,20 @@ def _reset_resident_peak() -> bool:
 
 
 def _resident_peak() -> int | None:
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return None
+    return _of_process("VmHWM:")
+
+
+def resident_bytes() -> int | None:
+    """What this process has of the memory now (Linux)."""
+    return _of_process("VmRSS:")
+
+
+def _of_process(name: str) -> int | None:
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), None)
 
 
 def hardware() -> str:

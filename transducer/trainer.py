@@ -113,15 +113,23 @@ class AdapterTrainer(CheckpointHooks, Trainer):
 
     def _note_gradients(self, trainable: dict[str, torch.nn.Parameter]) -> None:
         """Marks every number that a gradient above rounding has reached."""
-        sizes = {name: parameter.grad.abs() for name, parameter in trainable.items() if parameter.grad is not None}
-        floor = GRADIENT_FLOOR * max((float(size.max()) for size in sizes.values()), default=0.0)
-        for name, size in sizes.items():
-            self._received[name] = self._received.get(name, False) | (size > floor)
+        gradients = {name: parameter.grad for name, parameter in trainable.items() if parameter.grad is not None}
+        # One tensor at a time: sizes of all gradients at once would be a second copy of them, the peak of memory of `full`.
+        largest = [torch.linalg.vector_norm(gradient, torch.inf) for gradient in gradients.values()]
+        floor = GRADIENT_FLOOR * torch.stack(largest).max() if largest else 0.0
+        for name, gradient in gradients.items():
+            self._received[name] = self._received.get(name, False) | (gradient.abs() > floor)
 
     @property
     def parameters_with_gradient(self) -> int:
-        """Trainable numbers that some step of this call gave a gradient above rounding."""
-        return sum(int(reached.sum()) for reached in self._received.values())
+        """Trainable numbers that some step of this call gave a gradient above rounding, and that are trained still."""
+        off = self.accelerator.unwrap_model(self.model).switched_off()
+        return sum(int((reached & ~off[name]).sum() if name in off else reached.sum())
+                   for name, reached in self._received.items())
+
+    def _determine_best_metric(self, metrics, trial) -> bool:
+        """A method that has not found its final size yet is no candidate for the best model."""
+        return self.accelerator.unwrap_model(self.model).settled and super()._determine_best_metric(metrics, trial)
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval"):
         """Loss in nats per target token over the validation examples, summed over all processes."""
@@ -134,6 +142,16 @@ class AdapterTrainer(CheckpointHooks, Trainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+
+class MethodSteps(TrainerCallback):
+    """Tells a method how long training is and when a step was taken."""
+
+    def on_train_begin(self, args, state, control, model, **_):
+        model.plan(state.max_steps)
+
+    def on_optimizer_step(self, args, state, control, model, optimizer, **_):
+        model.after_step(state.global_step + 1, optimizer)
 
 
 class Progress(TrainerCallback):
@@ -177,7 +195,7 @@ def fit(model: AdaptedModel, train: list[PreparedExample], valid: list[PreparedE
     )
     trainer = AdapterTrainer(
         model=model, args=arguments, train_dataset=Examples(train), eval_dataset=Examples(valid),
-        data_collator=Collator(model.backbone.tokenizer.pad_token_id), callbacks=[Progress(report, progress)])
+        data_collator=Collator(model.backbone.tokenizer.pad_token_id), callbacks=[Progress(report, progress), MethodSteps()])
     trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(folder) if settings.resume else None
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

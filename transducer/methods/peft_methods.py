@@ -10,6 +10,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from peft import (
     IA3Config,
     LoraConfig,
@@ -24,6 +25,7 @@ from peft import (
 from peft.utils import get_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from checkpoints.errors import ArtefactContentError, MissingArtefactError
 
@@ -59,21 +61,28 @@ class PeftMethod(DirectModel):
         self.language_model.save_pretrained(folder)
 
     def load(self, folder: Path) -> None:
+        path, tensors = self._stored(folder)
+        self._require_shapes(path, tensors, {
+            name: tensor.shape for name, tensor in get_peft_model_state_dict(self.language_model).items()})
+        set_peft_model_state_dict(self.language_model, tensors)
+
+    def _stored(self, folder: Path) -> tuple[Path, dict[str, Tensor]]:
+        """The file of tensors in a peft folder, and what is in it."""
         path = Path(folder) / "adapter_model.safetensors"
         if not path.exists():
             raise MissingArtefactError(f"no {path.name} in {folder}; expected a peft folder saved by method {self.method!r}")
         try:
-            tensors = load_file(path)
+            return path, load_file(path)
         except SafetensorError as error:
             raise ArtefactContentError(f"{path} is truncated or no safetensors file ({error}); copy it again from where "
                                        "it was saved") from error
-        expected = {name: tensor.shape for name, tensor in get_peft_model_state_dict(self.language_model).items()}
+
+    def _require_shapes(self, path: Path, tensors: dict[str, Tensor], expected: dict[str, torch.Size]) -> None:
         found = {name: tensor.shape for name, tensor in tensors.items()}
         if found != expected:
             odd = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))[:3]
             raise ArtefactContentError(f"{path} does not fit method {self.method!r}: missing, surplus or misshapen "
                                        f"tensors {odd}; load it with the settings it was saved with")
-        set_peft_model_state_dict(self.language_model, tensors)
 
     def disabled(self):
         return self.language_model.disable_adapter()

@@ -16,14 +16,14 @@ TENSOR_FILE = "adapter.safetensors"
 CONFIG_FILE = "method_config.json"
 
 
-def save_tensors(folder: Path, method: str, settings: dict, tensors: dict[str, Tensor]) -> None:
-    """Writes a new folder; one that is there is an error of the caller."""
+def save_tensors(folder: Path, method: str, settings: dict, tensors: dict[str, Tensor], **facts) -> None:
+    """Writes a new folder; one that is there is an error of the caller. `facts` are what else a load must know."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary / TENSOR_FILE,
                   metadata={"format": "pt"})
-        (temporary / CONFIG_FILE).write_text(json.dumps({"method": method, "settings": settings}, indent=2) + "\n")
+        (temporary / CONFIG_FILE).write_text(json.dumps({"method": method, "settings": settings} | facts, indent=2) + "\n")
         temporary.chmod(0o755)
         temporary.rename(folder)
     except BaseException:
@@ -53,6 +53,23 @@ def load_tensors(folder: Path, method: str, expected: dict[str, Tensor]) -> dict
         raise ArtefactContentError(f"{path} does not fit method {method!r}: missing, surplus or misshapen tensors {odd}; "
                                    "load it with the settings it was saved with")
     return tensors
+
+
+def load_fact(folder: Path, method: str, name: str):
+    """One of the facts that `save_tensors` wrote.
+
+    Raises:
+        MissingArtefactError: no such file there.
+        ArtefactContentError: it is not JSON, or has no such fact.
+    """
+    path = Path(folder) / CONFIG_FILE
+    if not path.exists():
+        raise MissingArtefactError(f"no {CONFIG_FILE} and {TENSOR_FILE} in {folder}; expected a folder saved by method {method!r}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))[name]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtefactContentError(f"{path} does not fit method {method!r}: {name!r} cannot be read from it ({error}); copy it "
+                                   "again from where it was saved") from error
 
 
 class OwnTensors:
