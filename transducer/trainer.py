@@ -128,17 +128,21 @@ class AdapterTrainer(CheckpointHooks, Trainer):
                    for name, reached in self._received.items())
 
     def _determine_best_metric(self, metrics, trial) -> bool:
-        """A method that has not found its final size yet is no candidate for the best model."""
         return self.accelerator.unwrap_model(self.model).settled and super()._determine_best_metric(metrics, trial)
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval"):
-        """Loss in nats per target token over the validation examples, summed over all processes."""
+        """Loss in nats per target token over the validation examples, summed over all processes.
+
+        Under a name of its own while a method has not found its final size: it is then no candidate for the best model,
+        and no reason to stop early.
+        """
         model = self.accelerator.unwrap_model(self.model)
         loader = self.get_eval_dataloader(eval_dataset)
         total, count = token_losses(model, (self._prepare_inputs(batch) for batch in loader))
         sums = self.accelerator.reduce(torch.tensor([total, count], dtype=torch.float64), "sum")
-        metrics = {f"{metric_key_prefix}_loss": float(sums[0] / sums[1])}
-        self._check_finite("validation loss", metrics[f"{metric_key_prefix}_loss"], self.state.global_step)
+        loss = float(sums[0] / sums[1])
+        self._check_finite("validation loss", loss, self.state.global_step)
+        metrics = {f"{metric_key_prefix}_loss" + ("" if model.settled else "_before_pruning"): loss}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics

@@ -118,8 +118,9 @@ def test_the_stages_of_a_run(model_folder: Path, tmp_path: Path, monkeypatch: py
 def test_no_checkpoint_from_before_the_cuts_is_the_best(model_folder: Path, tmp_path: Path) -> None:
     model = build("xprompt:tuning=0.6,measuring=0.2", model_folder)
     trainer = trained(model, tmp_path)
-    losses = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
-    assert trainer.state.best_model_checkpoint.endswith("checkpoint-10") and trainer.state.best_metric == losses[1]
+    losses = {name: entry[name] for entry in trainer.state.log_history for name in entry if name.startswith("eval_loss")}
+    assert losses.keys() == {"eval_loss_before_pruning", "eval_loss"}
+    assert trainer.state.best_model_checkpoint.endswith("checkpoint-10") and trainer.state.best_metric == losses["eval_loss"]
     assert not model.kept.all()
 
 

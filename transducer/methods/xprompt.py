@@ -136,7 +136,8 @@ class XPrompt(Switch, InputModel):
                 average.zero_()
 
     def switched_off(self):
-        return {} if self.kept.all() else {"prompts": ~self._kept_numbers()}
+        whole = self.kept.is_meta or self.kept.all()  # shapes alone are of a prompt that was never trained
+        return {} if whole else {"prompts": ~self._kept_numbers()}
 
     def training_state(self):
         return {"kept": self.kept, "early": self.early, "piece_importance": self.piece_importance,
