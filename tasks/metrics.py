@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from .code_metrics import assertion_kind, codebleu, syntax
 from .errors import MetricInputError, UnknownMetricError, unknown_name
 from .metric_result import MetricResult, Scores, Texts
-from .text_metrics import bleu, chrf, edit_similarity, exact_match, exact_match_raw, rouge_l, sentence_bleu
+from .text_metrics import bleu, bleu_codexglue, chrf, edit_similarity, exact_match, exact_match_raw, rouge_l, sentence_bleu
 
 Metric = Callable[[Texts, Texts, Texts], MetricResult]
 
@@ -22,6 +22,7 @@ METRICS: dict[str, Metric] = {
     "exact_match": exact_match,
     "exact_match_raw": exact_match_raw,
     "bleu": bleu,
+    "bleu_codexglue": bleu_codexglue,
     "sentence_bleu": sentence_bleu,
     "rouge_l": rouge_l,
     "chrf": chrf,

@@ -1,4 +1,4 @@
-"""Metrics that compare texts and know no syntax: exact match, BLEU in two variants, chrF, ROUGE-L, edit similarity."""
+"""Metrics that compare texts and know no syntax: exact match, BLEU in three variants, chrF, ROUGE-L, edit similarity."""
 
 from __future__ import annotations
 
@@ -44,6 +44,37 @@ def bleu(predictions: Texts, references: Texts, languages: Texts) -> MetricResul
     return MetricResult(bounded(value), signature, [bounded(score) for score in single])
 
 
+def bleu_codexglue(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
+    """Corpus BLEU-4 as CodeXGLUE's evaluators of translation, refinement and text-to-code report it, for comparison with theirs.
+
+    Tokens are what white space separates. One is added to the matches and to the n-grams of every order, over the corpus, so
+    that short single answers score high; the brevity penalty is exp(min(0, 1 - r / c)). Code without blanks is one token:
+    compare only texts that are written as those of the benchmark are.
+    """
+    counts = [_ngram_counts(prediction.split(), reference.split()) for prediction, reference in zip(predictions, references)]
+    total = [tuple(map(sum, zip(*orders))) for orders in zip(*counts)]
+    return MetricResult(100 * _add_one_bleu(total), "bleu|codexglue|order:4|smooth:add-one|case:mixed|tok:white-space",
+                        [100 * _add_one_bleu(orders) for orders in counts])
+
+
+def _ngram_counts(prediction: list[str], reference: list[str]) -> list[tuple[int, int, int]]:
+    """For n = 1 to 4: common n-grams, n-grams of the prediction, n-grams of the reference."""
+    counts = []
+    for order in range(1, 5):
+        found, expected = (Counter(tuple(tokens[start:start + order]) for start in range(len(tokens) - order + 1))
+                           for tokens in (prediction, reference))
+        counts.append((sum((found & expected).values()), sum(found.values()), sum(expected.values())))
+    return counts
+
+
+def _add_one_bleu(counts: list[tuple[int, ...]]) -> float:
+    (_, ours, theirs), *_ = counts
+    if not ours:
+        return 0.0
+    logarithms = sum(math.log((matches + 1) / (found + 1)) for matches, found, _ in counts) / 4
+    return math.exp(logarithms + min(0.0, 1 - theirs / ours))
+
+
 def chrf(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
     """Corpus chrF2 of sacrebleu: character 6-gram F-score, white space not counted (Popovic, 2015)."""
     from sacrebleu.metrics import CHRF
@@ -71,10 +102,7 @@ def sentence_bleu(predictions: Texts, references: Texts, languages: Texts) -> Me
 
 def _smoothed_bleu(prediction: list[str], reference: list[str]) -> float:
     logarithms = 0.0
-    for order in range(1, 5):
-        found, expected = (Counter(tuple(tokens[start:start + order]) for start in range(len(tokens) - order + 1))
-                           for tokens in (prediction, reference))
-        matches, total = sum((found & expected).values()), max(0, len(prediction) - order + 1)
+    for order, (matches, total, _) in enumerate(_ngram_counts(prediction, reference), start=1):
         if order > 1:
             matches, total = matches + 1, total + 1
         if not matches:

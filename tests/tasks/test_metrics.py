@@ -8,6 +8,7 @@ import pytest
 
 from tasks.errors import MetricInputError, TaskLanguageError, UnknownMetricError
 from tasks.metrics import METRICS, score
+from tasks.text_metrics import _add_one_bleu
 
 PYTHON = ["assert nx.is_connected(G)", "assert_equal(np.sum(x), 3)", "assert x == f(x)", "self.assertTrue(a in b)"]
 JAVA = ["assertEquals ( 32.0 , len ) ;", "assertTrue ( a . equals ( a ) ) ;", "fail ( \"no\" ) ;"]
@@ -29,6 +30,8 @@ def test_the_gold_answer_scores_the_maximum(name: str, language: str, gold: list
 
 LENIENT = ("assertion_kind", "syntax")
 """Metrics that ask for a part of the answer only, which a poor one can have."""
+SMOOTHED = {"bleu_codexglue": 80.0}
+"""Of two tokens of which one is right, the smoothed precisions are 2/3, 1/2, 1 and 1: (1/3) ** (1/4) is 0.76."""
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -36,7 +39,7 @@ LENIENT = ("assertion_kind", "syntax")
 def test_poor_answers_score_within_bounds_and_do_not_crash(name: str, prediction: str) -> None:
     scores = score([name], [prediction] * len(PYTHON), PYTHON, "python")
     values = [scores.values[name], *scores.per_example[name]]
-    highest = 101.0 if name in LENIENT else 60.0
+    highest = 101.0 if name in LENIENT else SMOOTHED.get(name, 60.0)
     assert len(values) == 1 + len(PYTHON) and all(0.0 <= value < highest for value in values)
 
 
@@ -62,6 +65,52 @@ def test_bleu_of_a_short_answer_is_measured_up_to_its_length() -> None:
     assert one("bleu", "assert x", "assert x") == pytest.approx(100.0)  # 1-grams and 2-grams only: 2/2 and 1/1
 
 
+def test_bleu_adds_up_counts_over_the_corpus() -> None:
+    # "a b c d e" whole: 5, 4, 3, 2 of as many n-grams. "a b c x" against "a b c d": 3 of 4, 2 of 3, 1 of 2, 0 of 1.
+    # Sums 8/9, 6/7, 4/5, 2/3; lengths are equal.
+    value = score(["bleu"], ["a b c d e", "a b c x"], ["a b c d e", "a b c d"], "java").values["bleu"]
+    assert value == pytest.approx(100 * (8 / 9 * 6 / 7 * 4 / 5 * 2 / 3) ** 0.25)
+
+
+def test_bleu_clips_repetitions() -> None:
+    # Papineni et al. (2002), section 2.1: of seven "the" two count, since the reference has two. No pair, triple or quadruple
+    # of 6, 5 and 4 is right, which sacrebleu's smoothing makes 1/2, 1/4 and 1/8 of one; the prediction is the longer.
+    expected = 100 * (2 / 7 * 1 / (2 * 6) * 1 / (4 * 5) * 1 / (8 * 4)) ** 0.25
+    assert one("bleu", "the the the the the the the", "the cat is on the mat") == pytest.approx(expected)
+
+
+def test_bleu_of_a_short_prediction_has_the_penalty() -> None:
+    # Five of ten tokens, all right: every precision is 1, the penalty exp(1 - 10 / 5).
+    assert one("bleu", "a b c d e", "a b c d e f g h i j") == pytest.approx(100 * math.exp(-1))
+
+
+REFINEMENT = [(262, 266, 314), (247, 256, 0), (230, 246, 0), (213, 236, 0)]
+TRANSLATION = [(109, 143, 138), (84, 133, 0), (69, 123, 0), (57, 113, 0)]
+"""Common n-grams, n-grams of the predictions and words of the references for n = 1 to 4, of the ten sample pairs beside
+CodeXGLUE's evaluators: predictions.txt and references.txt in Code-Code/code-refinement/evaluator and
+Code-Code/code-to-code-trans/evaluator of github.com/microsoft/CodeXGLUE."""
+
+
+@pytest.mark.parametrize(("counts", "published"), [(REFINEMENT, 79.03), (TRANSLATION, 61.08)])
+def test_bleu_codexglue_of_the_published_samples(counts: list[tuple[int, int, int]], published: float) -> None:
+    # The READMEs of the two tasks state BLEU 79.03 with accuracy 40.0, and 61.08 with 50.0.
+    assert round(100 * _add_one_bleu(counts), 2) == published
+
+
+def test_bleu_codexglue_of_a_published_pair() -> None:
+    # The fourth of the refinement pairs: 25 words against 26, VAR_2 is missing. All 25 words are right; of 24 pairs "( )" is
+    # one too many; two of 23 triples and three of 22 quadruples hold that "( )" with METHOD_1 or ";" beside it.
+    prediction = "public void METHOD_1 ( ) { METHOD_3 ( ) ; if ( ( VAR_3 ) != null ) VAR_3 . METHOD_1 ( ) ; }"
+    reference = "public void METHOD_1 ( ) { METHOD_3 ( ) ; if ( ( VAR_3 ) != null ) VAR_3 . METHOD_1 ( VAR_2 ) ; }"
+    expected = 100 * math.exp(1 - 26 / 25) * (26 / 26 * 24 / 25 * 22 / 24 * 20 / 23) ** 0.25
+    assert one("bleu_codexglue", prediction, reference) == pytest.approx(expected)
+
+
+def test_bleu_codexglue_sees_white_space_only() -> None:
+    # One word of one is wrong: 1/2 for words, and 1/1 for the orders that it has none of.
+    assert one("bleu_codexglue", "f(x)", "f(y)") == pytest.approx(100 * 0.5 ** 0.25)
+
+
 def test_sentence_bleu_of_one_wrong_word() -> None:
     # Words: returns the largest value . against returns the smallest value . : five each. Matches: 4 of 5 words; pairs
     # "returns the", "value ." : 2 of 4, with one added 3/5; no three in a row with "largest" out: triples 0 of 3, 1/4; 0 of 2, 1/3.
@@ -83,7 +132,7 @@ def test_sentence_bleu_is_the_mean_over_examples() -> None:
 def test_rouge_l_of_a_reordered_sentence() -> None:
     # Longest common subsequence of "the cat sat down" and "down sat the cat" is "the cat": 2 of 4 on both sides, F1 1/2.
     assert one("rouge_l", "the cat sat down", "down sat the cat") == pytest.approx(50.0)
-    # "police kill the gunman" has police, the, gunman of "police killed the gunman" in order: 3 of 4 on both sides.
+    # The example of Lin (2004), section 3.1: "police kill the gunman" has police, the, gunman of "police killed the gunman" in order: 3 of 4 on both sides.
     assert one("rouge_l", "police kill the gunman", "Police killed the gunman") == pytest.approx(75.0)
     # Precision 2/2, recall 2/4: F1 = 2/3.
     assert one("rouge_l", "a b", "a x b y") == pytest.approx(100 * 2 / 3)
@@ -136,6 +185,17 @@ def test_codebleu_of_one_wrong_token_without_data_flow() -> None:
     assert scores.details["codebleu"]["without_data_flow_percent"] == 100.0
     # The library counts absent data flow as 1 and divides by four.
     assert scores.details["codebleu"]["library_total"] == pytest.approx((3 * expected + 100) / 4)
+
+
+def test_codebleu_of_the_example_in_the_documentation_of_its_library() -> None:
+    # The README of codebleu 0.4.0 states 0.5537 with the parts 0.1041, 0.1109, 1 and 1. All its tokens stand between blanks,
+    # so ours are the same, and its reference has data flow, so the total is the library's.
+    scores = score(["codebleu"], ["def add ( a , b ) :\n return a + b"],
+                   ["def sum ( first , second ) :\n return second + first"], "python")
+    details = scores.details["codebleu"]
+    parts = [int(100 * details[part]) / 10_000 for part in ("ngram", "weighted_ngram", "syntax", "data_flow")]
+    assert parts == [0.1041, 0.1109, 1.0, 1.0]
+    assert int(100 * scores.values["codebleu"]) / 10_000 == 0.5537 and details["library_total"] == scores.values["codebleu"]
 
 
 def test_codebleu_counts_a_missed_data_flow_as_missed() -> None:
