@@ -12,6 +12,7 @@
     ├── DataFormatError(ValueError)        a file of examples that cannot be read or whose rows are wrong
     │   └── PlaceholderError               a source without its placeholder, or with several
     ├── MissingPackageError(ImportError)   a package that an optional part needs
+    ├── CommandArgumentError(ValueError)   an argument of a command that cannot be used
     ├── MetricInputError(ValueError)       predictions and references that cannot be scored together
     ├── MiningError(RuntimeError)          source trees that give no data set: no files, no tests, no git, too little
     └── AccountingError(RuntimeError)      examples found are not examples kept plus examples dropped
@@ -70,6 +71,10 @@ class DataFormatError(TaskError, ValueError):
 
 class PlaceholderError(DataFormatError):
     """A source holds its placeholder not exactly once."""
+
+
+class CommandArgumentError(TaskError, ValueError):
+    """An argument of a command that cannot be used."""
 
 
 class MetricInputError(TaskError, ValueError):

@@ -12,6 +12,7 @@ from tasks.decontaminate import near_duplicates
 from tasks.embedded import MINERS
 from tasks.embedded_summaries import first_sentence
 from tasks.errors import UnknownSourceError
+from tasks.inspection import inspect_dataset
 from tasks.metrics import score
 from tasks.mutation import OPERATORS
 
@@ -83,6 +84,18 @@ def test_the_gold_answers_score_the_maximum(data: tuple[str, DatasetSplits]) -> 
     task = get_task(name)
     values = score(task.metrics, gold, gold, task.language_of_answers("python")).values
     assert all(value == pytest.approx(100.0, abs=0.01) for value in values.values()), values
+
+
+def test_it_can_be_inspected(data: tuple[str, DatasetSplits]) -> None:
+    name, dataset = data
+    figures = inspect_dataset(dataset, get_task(name), graphs=20)
+    assert figures.counts == figures.looked_at == {split: len(examples) for split, examples in dataset.items()}
+    assert figures.drops == dataset.description["drops"] and figures.languages == {"python": figures.counts}
+    wanted = {"summarize": {"package"}, "repair": {"package", "operator"}}[name]
+    assert wanted <= set(figures.metadata.categories)
+    assert all(sum(group.bins) == group.count == figures.counts[split] for units in figures.lengths.values()
+               for histogram in units.values() for split, group in histogram.groups.items())
+    assert [group.broken for group in figures.graphs["source"].splits.values()] == [0, 0, 0]
 
 
 def test_the_sentence_is_not_in_the_code(summaries: DatasetSplits) -> None:
