@@ -21,6 +21,8 @@ from .sampling import across, spread
 SCHEMA = "tasks-inspect/1"
 EXAMPLE_TOKENS = 250
 """Examples shown have at most so many code tokens, where there are such."""
+EXAMPLES_MEASURED = 2000
+"""So many are looked at to choose them."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,11 @@ def _languages(splits: dict[str, list[Example]]) -> dict[str, dict[str, int]]:
 
 
 def _shown_examples(splits: dict[str, list[Example]], count: int) -> list[tuple[str, Example]]:
-    """From the train split; from all where it is empty."""
-    rows = [(split, example) for split in SPLITS for example in splits[split] if splits[split]]
-    rows = [row for row in rows if row[0] == rows[0][0]]
-    sized = [(len(code_tokens(example.source)), example.id, split, example) for split, example in spread(rows, 2000)]
+    """Of the first split that has any, from short to long."""
+    split = next((split for split in SPLITS if splits[split]), SPLITS[0])
+    sized = [(len(code_tokens(example.source)), example.id, example) for example in spread(splits[split], EXAMPLES_MEASURED)]
     fitting = [row for row in sized if row[0] <= EXAMPLE_TOKENS] or sized
-    return [(split, example) for _, _, split, example in across(fitting, count, lambda row: row[:2])]
+    return [(split, example) for _, _, example in across(fitting, count, lambda row: row[:2])]
 
 
 def _plain(value: Any) -> Any:
