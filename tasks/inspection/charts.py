@@ -9,9 +9,11 @@ from cpg.pictures.geometry import number
 from .distribution import Histogram
 from .wording import count, percent
 
-WIDTH, HEIGHT = 520, 220
-LEFT, RIGHT, TOP, BOTTOM = 40, 10, 16, 38
+WIDTH, HEIGHT = 520, 226
+LEFT, RIGHT, TOP, BOTTOM = 40, 10, 22, 38
 MOST_TICKS = 8
+TICK_ROOM, LIMIT_ROOM = 44, 32
+"""Pixels between two numbers on the axis, and beside the middle of the limit's name."""
 
 
 def histogram_svg(histogram: Histogram) -> str:
@@ -58,19 +60,23 @@ def _grid(top: float, scale: float, floor: float) -> str:
 
 
 def _ticks(histogram: Histogram, step: float, floor: float) -> str:
-    every = -(-len(histogram.edges) // MOST_TICKS)
-    return "".join(f'<text class="axis" x="{number(LEFT + place * step)}" y="{number(floor + 15)}">{count(edge)}</text>'
-                   for place, edge in enumerate(histogram.edges) if place % every == 0)
+    edges = histogram.edges
+    every = -(-len(edges) // MOST_TICKS)
+    shown = {place: count(edge) for place, edge in enumerate(edges) if place % every == 0}
+    if histogram.open_end and len(edges) > 1:
+        last = len(edges) - 1
+        shown = {place: text for place, text in shown.items() if (last - place) * step > TICK_ROOM} | {last: f"{count(edges[-1])}+"}
+    return "".join(f'<text class="axis" x="{number(LEFT + place * step)}" y="{number(floor + 15)}">{text}</text>'
+                   for place, text in shown.items())
 
 
 def _limit(histogram: Histogram, step: float, floor: float) -> str:
-    edges, limit = histogram.edges, histogram.limit
-    if limit is None or len(edges) < 2 or limit >= edges[-1] + edges[1] - edges[0]:
+    limit = histogram.limit
+    if limit is None or limit >= histogram.edges[-1] + histogram.width:
         return ""
-    x = LEFT + limit / (edges[1] - edges[0]) * step
-    side, shift = ("end", -5) if x > WIDTH / 2 else ("start", 5)
-    return (f'<line class="limit" x1="{number(x)}" x2="{number(x)}" y1="{TOP - 8}" y2="{number(floor)}"/>'
-            f'<text class="limit" x="{number(x + shift)}" y="{TOP + 1}" text-anchor="{side}">limit {count(limit)}</text>')
+    x = LEFT + limit / histogram.width * step
+    return (f'<line class="limit" x1="{number(x)}" x2="{number(x)}" y1="{TOP - 6}" y2="{number(floor)}"/>'
+            f'<text class="limit" x="{number(min(x, WIDTH - RIGHT - LIMIT_ROOM))}" y="{TOP - 10}">limit {count(limit)}</text>')
 
 
 def _said(histogram: Histogram, place: int) -> str:

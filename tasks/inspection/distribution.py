@@ -56,12 +56,21 @@ class Histogram:
     edges: list[int]
     groups: dict[str, Distribution]
 
+    @property
+    def width(self) -> int:
+        """Numbers of a bin."""
+        return self.edges[1] - self.edges[0] if len(self.edges) > 1 else 1
+
+    @property
+    def open_end(self) -> bool:
+        """Whether the last bin holds numbers that would be beyond it, were it as wide as the others."""
+        return any(group.maximum >= self.edges[-1] + self.width for group in self.groups.values())
+
     def bin_name(self, place: int) -> str:
-        """The numbers of a bin: `20-39`, `7`, or `400 or more`."""
-        first = self.edges[place]
-        if place + 1 == len(self.edges):
+        """The numbers of a bin: `20–39`, `7`, or `400 or more`."""
+        first, last = self.edges[place], self.edges[place] + self.width - 1
+        if place + 1 == len(self.edges) and self.open_end:
             return f"{first:,} or more"
-        last = self.edges[place + 1] - 1
         return f"{first:,}" if first == last else f"{first:,}–{last:,}"
 
 

@@ -16,6 +16,9 @@ ALIKE = 0.6
 LONGEST_COMPARED = 4000
 """Pieces of a text that is compared with another; the time grows with their product."""
 LONGEST_VALUE = 120
+"""Characters of metadata that are shown."""
+LONG_LINE = 100
+"""Columns of a source's line from which on the source is shown wrapped as well."""
 _PIECE = re.compile(r"\w+|\s+|[^\w\s]")
 
 
@@ -26,12 +29,17 @@ def example_card(split: str, example: Example, task: Task, first: bool) -> str:
     """
     answer = task.language_of_answers(example.language)
     target = example.target or ""
-    parts = [_viewer(example.source, example.language, f"{example.id}: source")]
+    viewer = _viewer(example.source, example.language, f"{example.id}: source")
     changes = _changes(example.source, target) if answer == example.language else ""
+    shown = f'<h4>Target <small>{escape(answer)}</small></h4><pre>{_text(target)}</pre>'
     if changes:
-        parts.append(f"<h4>From source to target</h4><pre>{changes}</pre>")
+        parts = [viewer, f"<h4>From source to target</h4><pre>{changes}</pre>"]
+    elif max(map(len, example.source.splitlines()), default=0) > LONG_LINE:
+        # The viewer does not wrap lines.
+        source = f"<h4>Source <small>{escape(example.language)}</small></h4><pre>{_text(example.source)}</pre>"
+        parts = [f'<div class="pair"><div>{source}</div><div>{shown}</div></div>', viewer]
     else:
-        parts.append(f'<h4>Target <small>{escape(answer)}</small></h4><pre class="target">{_text(target)}</pre>')
+        parts = [viewer, shown]
     if answer in LANGUAGES and task.placeholder is None and target:
         parts.append(f"<details><summary>Graph of the target</summary>{_viewer(target, answer, f'{example.id}: target')}</details>")
     lines = count(len(example.source.splitlines()))

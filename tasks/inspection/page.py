@@ -17,7 +17,7 @@ from .figures import Figures
 from .overlap import NearPair
 from .wording import count, flattened, percent, visible, words
 
-MOST_VALUES = 20
+MOST_VALUES = 14
 SPLIT_COLOURS = {"train": ("#2563eb", "#74a5ff"), "valid": ("#0f8a6c", "#4cc9a6"), "test": ("#c05a06", "#f2a355")}
 """Of each split on light and on dark ground."""
 SHARED = ("ground", "frame", "frame-line", "ink", "muted")
@@ -59,8 +59,8 @@ def _tiles(figures: Figures) -> str:
     total = sum(figures.counts.values())
     tiles = [(count(total), "examples", " · ".join(f"{count(found)} {split}" for split, found in figures.counts.items()))]
     languages = [f"{language} {percent(sum(counts.values()), total)}" for language, counts in figures.languages.items()]
-    tiles.append((count(len(languages)), "language" if len(languages) == 1 else "languages",
-                  languages[0].split()[0] if len(languages) == 1 else ", ".join(languages[:4])))
+    tiles.append((next(iter(figures.languages), "none"), "language", "of all examples") if len(languages) < 2 else
+                 (count(len(languages)), "languages", ", ".join(languages[:4]) + (", …" if languages[4:] else "")))
     for side, units in figures.lengths.items():
         histogram = units["backbone tokens"]
         groups = histogram.groups.values()
@@ -106,7 +106,7 @@ def _graphs(figures: Figures) -> str:
                  f"{percent(group.broken, group.graphs)} ({count(group.broken)})",
                  ", ".join(f"{kind} {count(many)}" for kind, many in group.diagnostics.items()) or "–"]
                 for split, group in found.splits.items()]
-        table = _table(["split", "graphs", *(f"{kind} edges a graph" for kind in kinds), "with diagnostics", "diagnostics"], rows)
+        table = _table(["split", "graphs", *kinds, "with diagnostics", "diagnostics"], rows)
         broken = [identity for group in found.splits.values() for identity in group.broken_ids]
         note = f'<p class="note">With diagnostics, for instance: {_text(", ".join(broken[:6]))}</p>' if broken else ""
         charts = "".join(_chart_card(title, histogram) for title, histogram in (
@@ -114,7 +114,8 @@ def _graphs(figures: Figures) -> str:
         parts.append(f'<h3>{side.capitalize()}s</h3><div class="charts">{charts}</div><div class="card">{table}{note}</div>')
     graphs = max((group.graphs for found in figures.graphs.values() for group in found.splits.values()), default=0)
     note = (f'<p class="note">Code property graphs of up to {count(graphs)} examples of each split, evenly spread. A text that does '
-            "not parse whole stays in the data; what could not be read is a node of its own.</p>")
+            "not parse whole stays in the data; what could not be read is a node of its own. Under AST, CFG, DDG and CDG: edges of "
+            "that kind, mean of a graph.</p>")
     return f"{note}{''.join(parts)}" if parts else ""
 
 
@@ -139,18 +140,19 @@ def _metadata(figures: Figures) -> str:
                      f"<thead><tr><th></th><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>{missing}</figure>")
     others = [f"{_text(name)} ({count(many)} values)" if many else f"{_text(name)}" for name, many in figures.metadata.others.items()]
     note = f'<p class="note">Fields that are no categories: {", ".join(others)}.</p>' if others else ""
-    return (f'<div class="charts">{"".join(cards)}</div>' if cards else "") + note
+    return (f'<div class="columns">{"".join(cards)}</div>' if cards else "") + note
 
 
 def _drops(figures: Figures) -> str:
     if not figures.drops:
         return ""
-    total = sum(figures.drops.values())
+    dropped, left = sum(figures.drops.values()), sum(figures.counts.values())
     rows = "".join(
         f'<tr><th scope="row">{_text(words(reason))}</th><td class="bar"><i style="width:{100 * many / max(figures.drops.values()):.1f}%">'
-        f"</i></td><td>{percent(many, total)}</td><td>{count(many)}</td></tr>"
+        f"</i></td><td>{percent(many, dropped + left)}</td><td>{count(many)}</td></tr>"
         for reason, many in sorted(figures.drops.items(), key=lambda item: -item[1]) if many)
-    return (f'<p class="note">Left out while the data set was made: {count(total)}.</p><div class="card scroll">'
+    return (f'<p class="note">Of {count(dropped + left)} that were found when the data set was made, {count(left)} are left and '
+            f'{count(dropped)} were dropped. Shares are of those found.</p><div class="card scroll">'
             f'<table class="bars wide"><tbody>{rows}</tbody></table></div>')
 
 

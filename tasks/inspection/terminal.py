@@ -36,7 +36,9 @@ def show(figures: Figures, console: Console) -> None:
     for table in (_counts(figures, splits), _lengths(figures), *_graphs(figures), _drops(figures),
                   *_categories(figures, splits), _overlaps(figures), _facts(figures)):
         if table is not None:
+            title, table.title = table.title, None  # as a line of its own it may be wider than the table
             console.print()
+            console.print(title)
             console.print(table)
     for split, example in figures.examples:
         source = Text(cut_lines(example.source, SOURCE_LINES, console.width - 4))
@@ -49,7 +51,7 @@ def show(figures: Figures, console: Console) -> None:
 
 def _table(title: str, columns: Iterable[str], left: int = 1, wraps: bool = False) -> Table:
     """A table whose first `left` columns hold words and whose others hold numbers; `wraps` where words may be many."""
-    table = Table(title=Text(title, style="bold", no_wrap=True, overflow="ellipsis"), title_justify="left", title_style="")
+    table = Table(title=Text(title, style="bold"))
     for place, name in enumerate(columns):
         table.add_column(Text(name), justify="left" if place < left else "right", no_wrap=not wraps or place >= left,
                          overflow="fold" if wraps else "ellipsis")

@@ -14,6 +14,7 @@ import pytest
 from cpg import extract
 from tasks import TASKS, Example, get_task, load_source
 from tasks.__main__ import COMMANDS, main
+from tasks.code_tokens import code_tokens
 from tasks.inspection import SCHEMA, inspect_dataset
 from tasks.inspection.distribution import histogram, quantile
 from tasks.inspection.graph_statistics import graph_statistics
@@ -52,7 +53,7 @@ def test_a_histogram_by_hand() -> None:
     assert group.over == 3  # 98, 99 and 1,000
     assert group.mean == pytest.approx((99 * 100 / 2 + 1000) / 101)
     assert found.groups["b"].bins == [0] * len(found.edges) and found.groups["b"].over == 0
-    assert found.bin_name(0) == "0–4" and found.bin_name(22) == "110 or more"
+    assert found.bin_name(0) == "0–4" and found.bin_name(22) == "110 or more" and found.open_end
 
 
 @pytest.mark.parametrize(("limit", "last"), [(None, 10), (20, 22), (1000, 10)])
@@ -161,8 +162,8 @@ def test_the_figures_of_a_data_set(folder: Path) -> None:
         "swap": {"train": 4, "valid": 2, "test": 2}, "drop": {"train": 4, "valid": 1, "test": 2}}
     assert sum(group.broken for group in figures.graphs["source"].splits.values()) == 1
     assert len(figures.examples) == 5 and {split for split, _ in figures.examples} == {"train"}
-    sizes = [len(example.source) for _, example in figures.examples]
-    assert sizes[0] == min(sizes)
+    sizes = [len(code_tokens(example.source)) for _, example in figures.examples]
+    assert sizes == sorted(sizes)
     data = json.loads(json.dumps(figures.as_dict(), allow_nan=False))
     assert data["schema"] == SCHEMA and data["counts"] == figures.counts and data["content_hash"] == dataset.content_hash
     assert len(data["near_duplicates"]["pairs_of_splits"]) == 3

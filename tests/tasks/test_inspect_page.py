@@ -50,7 +50,7 @@ def test_texts_of_the_data_stay_texts(text: str, page: Page, figures: Figures) -
     assert "<b>data" not in text and any("<b>data" in shown for shown in page.texts)
     assert "\x1b" not in text
     shown = "".join(page.texts)
-    assert HOSTILE.replace("\x1b", "\ufffd").replace("return", "")[:20] in shown
+    assert HOSTILE[:HOSTILE.index("script>")] in shown
     assert all(example.id in shown for _, example in figures.examples)
 
 
@@ -59,7 +59,8 @@ def test_every_histogram_is_drawn(page: Page, figures: Figures) -> None:
     assert len(drawn) == 4 + 2 * len(figures.graphs) == 8
     for named in drawn:
         assert re.match(r"Histogram of [\w ]+: train median [\d,]+", named["aria-label"])
-    assert len(page.of_class("line", "limit")) == 0  # all texts are far shorter than the limits
+    # No source is near the limit of 400 tokens; the longest target has 61 or more of 150, so that its limit is in sight.
+    assert len(page.of_class("line", "limit")) == 1
     assert len(page.of_class("path", "step")) == 2 * len(drawn)
 
 
