@@ -1,0 +1,254 @@
+"""What names stand for in languages whose functions are methods of classes: classes by the imports of a file, methods by the
+supertypes of a class and by what a call gives them. Without a compiler: what the trees do not declare is unknown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from .language_miner import Declaration, TreeIndex
+from .syntax import erased
+
+_JAVA_IMPORT = re.compile(r"import\s+(?P<static>static\s+)?(?P<name>[\w.]+?)(?P<star>\.\*)?\s*;")
+_USING = re.compile(r"(?:global\s+)?using\s+(?P<static>static\s+)?(?:(?P<alias>\w+)\s*=\s*)?(?:global::)?(?P<name>[\w.]+)")
+
+NUMBERS = ("byte", "sbyte", "short", "ushort", "char", "int", "uint", "long", "ulong", "float", "double", "decimal")
+_BOXES = {"Integer": "int", "Long": "long", "Double": "double", "Float": "float", "Character": "char", "Boolean": "boolean",
+          "Short": "short", "Byte": "byte", "bool": "boolean", "Boolean?": "boolean", "String": "string", "Int32": "int",
+          "Int64": "long", "Object": "object"}
+_TEXT = frozenset({"string", "CharSequence", "object", "Comparable", "Serializable"})
+IMPOSSIBLE = -9
+
+
+class Type(NamedTuple):
+    """A type where it was written.
+
+    Attributes:
+        text: as written, without blanks.
+        file: path of the file whose names it is in.
+        owner: qualified name of the class around it.
+        static: whether the class itself is meant, not an object of it.
+    """
+
+    text: str
+    file: str
+    owner: str
+    static: bool = False
+
+
+class FileNames:
+    """What the imports of a file say."""
+
+    def __init__(self, imports: Iterable[str], package: str):
+        self.single: dict[str, str] = {}
+        self.stars: list[str] = []
+        self.static: dict[str, str] = {}
+        self.static_stars: list[str] = []
+        for line in imports:
+            match = _JAVA_IMPORT.match(line) or _USING.match(line)
+            if match:
+                self._add(match.groupdict())
+        parts = package.split(".") if package else []
+        self.packages = [".".join(parts[:count]) for count in range(len(parts), 0, -1)] + [""]
+
+    def _add(self, found: dict[str, str | None]) -> None:
+        name = found["name"] or ""
+        simple = name.rpartition(".")[2]
+        if "alias" in found:
+            if found["static"]:
+                self.static_stars.append(name)
+            elif found["alias"]:
+                self.single[found["alias"]] = name
+            else:
+                self.stars.append(name)
+        elif found["static"]:
+            if found["star"]:
+                self.static_stars.append(name)
+            else:
+                self.static[simple] = name.rpartition(".")[0]
+                self.single.setdefault(simple, name)
+        elif found["star"]:
+            self.stars.append(name)
+        else:
+            self.single[simple] = name
+
+
+class Names:
+    """Classes and methods of an index by the names that files use for them. What was asked before is remembered."""
+
+    def __init__(self, index: TreeIndex):
+        self.index = index
+        self.of_file = lru_cache(maxsize=2000)(self._of_file)
+        self.class_of = lru_cache(maxsize=20000)(self._class_of)
+        self.lineage = lru_cache(maxsize=20000)(self._lineage)
+        self._heirs: dict[str, list[Declaration]] | None = None
+
+    def _of_file(self, path: str) -> FileNames:
+        declared = self.index.in_file(path)
+        return FileNames(declared[0].extra.get("imports", ()) if declared else (),
+                         declared[0].extra["package"] if declared else "")
+
+    def is_class(self, qualified: str) -> bool:
+        """Whether the trees declare a class of this qualified name."""
+        return any(one.kind == "class" for one in self.index.qualified(qualified))
+
+    def _class_of(self, text: str, file: str, owner: str) -> str:
+        """Qualified name of the class that a type stands for, empty where it is none of the trees."""
+        text = erased(text)
+        if not text or text.endswith("]"):
+            return ""
+        first, _, rest = text.removeprefix("global::").partition(".")
+        names = self.of_file(file)
+        around = owner
+        while around:
+            for one in self.lineage(around) if first != around.rpartition(".")[2] else (around,):
+                found = one if one.rpartition(".")[2] == first else f"{one}.{first}"
+                if self.is_class(found):
+                    return self._inner(found, rest)
+            around = around.rpartition(".")[0]
+        if first in names.single:
+            return self._inner(names.single[first], rest)
+        for package in [*names.packages, *names.stars]:
+            found = f"{package}.{first}".lstrip(".")
+            if self.is_class(found):
+                return self._inner(found, rest)
+        return text if rest and self.is_class(text) else ""
+
+    def _inner(self, found: str, rest: str) -> str:
+        found = f"{found}.{rest}".rstrip(".")
+        return found if self.is_class(found) else ""
+
+    def _lineage(self, qualified: str) -> tuple[str, ...]:
+        """A class and what it is made from, nearest first, as far as the trees declare it."""
+        found: dict[str, None] = {}
+        waiting = [qualified]
+        while waiting and len(found) < 60:
+            name = waiting.pop(0)
+            if name in found:
+                continue
+            found[name] = None
+            for one in self.index.qualified(name):
+                if one.kind != "class":
+                    continue
+                for base in one.extra["supertypes"]:
+                    # A class is not looked up in its own supertypes, which are what is being looked for.
+                    above = self._outside(base, one)
+                    if above:
+                        waiting.append(above)
+        return tuple(found)
+
+    def _outside(self, base: str, heir: Declaration) -> str:
+        first, _, rest = erased(base).partition(".")
+        names = self.of_file(heir.file)
+        places = [heir.owner] if heir.owner else []
+        while places and "." in places[-1]:
+            places.append(places[-1].rpartition(".")[0])
+        if first in names.single:
+            return self._inner(names.single[first], rest)
+        for place in [*places, *names.packages, *names.stars]:
+            found = f"{place}.{first}".lstrip(".")
+            if found != heir.qualified_name and self.is_class(found):
+                return self._inner(found, rest)
+        return ""
+
+    def heirs(self, qualified: str) -> list[Declaration]:
+        """Classes made from a class, directly or not."""
+        if self._heirs is None:
+            self._heirs = {}
+            for one in self.index:
+                if one.kind == "class":
+                    for above in self.lineage(one.qualified_name)[1:]:
+                        self._heirs.setdefault(above, []).append(one)
+        return self._heirs.get(qualified, [])
+
+    def members(self, owner: str, name: str) -> list[Declaration]:
+        """Methods of this name that a class has, its own or inherited, without those that a nearer one replaces."""
+        found: dict[tuple[str, ...], Declaration] = {}
+        for one in self.lineage(owner):
+            for member in self.index.members(one):
+                if member.name == name and member.kind == "method":
+                    key = (*map(erased, member.extra["types"]),)
+                    if key not in found or member.extra["body"] and not found[key].extra["body"]:
+                        found[key] = member
+        return list(found.values())
+
+    def has_field(self, owner: str, name: str) -> bool:
+        """Whether a class itself has a field of this name."""
+        return any(name in one.extra["field_types"] for one in self.index.qualified(owner) if one.kind == "class")
+
+    def constructors(self, owner: str) -> list[Declaration]:
+        """The constructors that a class declares."""
+        return [member for member in self.index.members(owner) if member.kind == "constructor"]
+
+    def field_type(self, owner: str, name: str) -> Type | None:
+        """The type of a field of a class, its own, inherited, or of a class around it."""
+        around = owner
+        while around:
+            for one in self.lineage(around):
+                for declared in self.index.qualified(one):
+                    if declared.kind == "class" and name in declared.extra["field_types"]:
+                        return Type(declared.extra["field_types"][name], declared.file, one)
+            around = around.rpartition(".")[0]
+            if not self.is_class(around):
+                break
+        return None
+
+
+def fitting(members: Sequence[Declaration], given: Sequence[str] | None) -> list[Declaration]:
+    """Those of overloaded methods that a call fits best.
+
+    Args:
+        members: methods of one name.
+        given: text of the type of each argument, empty where it is unknown; None where the method is only named.
+    """
+    if given is None:
+        return list(members)
+    scored = [(score(member, given), member) for member in members]
+    best = max((points for points, _ in scored), default=IMPOSSIBLE)
+    return [member for points, member in scored if points == best and points > IMPOSSIBLE // 2]
+
+
+def score(member: Declaration, given: Sequence[str]) -> float:
+    """How well a call fits a method; `IMPOSSIBLE` and less for one that it cannot be of."""
+    types = list(member.extra["types"])
+    if member.extra["extension"] and len(given) == len(types) - 1:
+        types = types[1:]
+    most = len(types)
+    if len(given) < min(member.extra["required"], most) or len(given) > most and not member.extra["variadic"]:
+        return 2 * IMPOSSIBLE
+    points = -0.5 if member.extra["variadic"] else -0.1 * (most - len(given))
+    for place, argument in enumerate(given):
+        if place < most - member.extra["variadic"]:
+            points += fit(types[place], argument)
+        else:
+            points += min(fit(types[-1].removesuffix("[]"), argument), 2) if types else 0
+    return points
+
+
+def fit(parameter: str, argument: str) -> float:
+    """How well a value of one type fits a parameter of another."""
+    parameter, argument = erased(parameter).rpartition(".")[2], erased(argument).rpartition(".")[2]
+    parameter, argument = _BOXES.get(parameter, parameter), _BOXES.get(argument, argument)
+    if not argument:
+        return 0
+    if parameter == argument:
+        return 3
+    primitive = parameter in NUMBERS or parameter == "boolean"
+    if argument == "null":
+        return IMPOSSIBLE if primitive else 0
+    if argument == "lambda":
+        return IMPOSSIBLE if primitive or parameter in ("string", "object") else 1
+    if argument == "string":
+        return 2 - 0.5 * (parameter == "object") if parameter in _TEXT else IMPOSSIBLE if primitive or "[" in parameter else -1
+    if argument in NUMBERS:
+        if parameter in NUMBERS:
+            wider = NUMBERS.index(parameter) - NUMBERS.index(argument)
+            return 2 - 0.1 * wider if wider > 0 else IMPOSSIBLE
+        return 0.5 if parameter in ("object", "Number") or len(parameter) == 1 else IMPOSSIBLE
+    if primitive or parameter == "string" or "[" in parameter and "[" not in argument:
+        return IMPOSSIBLE
+    if "[" in argument and "[" not in parameter:
+        return 0.5 if parameter == "object" or len(parameter) == 1 else IMPOSSIBLE
+    return 0.5 if parameter in ("object", "T", "E") else 0

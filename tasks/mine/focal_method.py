@@ -1,0 +1,337 @@
+"""The focal method of an assertion: the method of the trees whose result is asserted.
+
+Candidates, by the rule that finds them (`focal_by` of a row):
+
+    call_in_assertion   a call within the assertion, what is tested before what is expected, outer calls before inner ones
+    call_of_variable    a call that made a variable that the assertion uses, up to three steps back
+    call_on_variable    the last call before the assertion on such a variable, or that is given it
+    call_in_helper      a call within a method of the test class that one of the above leads to
+    last_call           the last call before the assertion
+    method_by_name      a call whose receiver's type is unknown, where only one class has a method of that name
+    name_of_test        no call: the method of the class under test that the test is named after
+
+Among them goes first a method that the test is named after (`testFoo`, `foo_bar`, `ShouldFoo`: `foo`), then one of the class
+that the test class is named after (`FooTest`: `Foo`), then any other. Getters and constructors come last unless the test
+is named after them. Confidence:
+
+    high    the test is named after the method, and it is called in the assertion or made an asserted variable
+    medium  it is called in the assertion, made an asserted variable as a method of the class under test, or the test is named
+            after it and it was called on an asserted variable
+    low     everything else
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from .class_names import Names
+from .class_tests import Assertion
+from .language_miner import Declaration
+from .scope import Scope
+
+STEPS_BACK = 3
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_ENDING = re.compile(r"(?:ing|ed|es|s)$")
+_GETTER = re.compile(r"(?:get|is|has|Get|Is|Has)(?:[A-Z_]|$)|(?:size|length|count|isEmpty|Count|Length|Size)$")
+_TEST_WORDS = frozenset({"test", "should", "tests", "can"})
+_CONSTRUCTOR_WORDS = frozenset({"constructor", "ctor", "construct", "creat", "new", "init", "instantiat"})
+_TEST_CLASS = re.compile(r"^(?:Test(?=[A-Z]))|(?:Tests?|TestCase|UnitTests?|Fixture|TestFixture|IT|Specs?)$")
+
+
+class NoFocal(Exception):
+    """There is none; the text is the reason under which this is counted."""
+
+
+@dataclass(frozen=True)
+class Focal:
+    """A focal method, the rule that found it, and whether the test is named after it."""
+
+    declaration: Declaration
+    by: str
+    confidence: str
+    named: bool
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a call may be of; several declarations where overloads cannot be told apart.
+
+    Attributes:
+        order: where it was found: number of the argument, or of the step back.
+        node, last: the range of the call's nodes.
+    """
+
+    declarations: tuple[Declaration, ...]
+    by: str
+    order: int
+    node: int
+    last: int
+
+    @property
+    def first(self) -> Declaration:
+        """The one that stands for all."""
+        return self.declarations[0]
+
+
+class FocalFinder:
+    """Focal methods of the assertions of one test.
+
+    Args:
+        scope: the names of the test.
+        test_name: name of the test method.
+        asserting: nodes of the statements of the test that assert.
+        helpers: simple name -> scope of a method of the same class, or of its file, that is no test.
+    """
+
+    def __init__(self, scope: Scope, test_name: str, asserting: Collection[int], helpers: Mapping[str, Scope]):
+        self.scope = scope
+        self.names: Names = scope.names
+        self.asserting = asserting
+        self.helpers = helpers
+        spelled = [word for word in words(test_name) if word not in _TEST_WORDS] + self._subject_and_rest[1]
+        self.test_words = f" {' '.join(spelled)} "
+        self._found: dict[tuple[int, int], list[tuple[tuple[Declaration, ...], str, int, int]]] = {}
+        self._letters_of: dict[str, int] = {}
+        self._matches: dict[str, int] = {}
+
+    @cached_property
+    def _subject_and_rest(self) -> tuple[frozenset[str], list[str]]:
+        """Qualified names of the class under test and of what it is made from, and the words of the test class's name
+        behind it."""
+        for part in reversed(self.scope.owner.split(".")):
+            name = _TEST_CLASS.sub("", part)
+            spelled = _WORD.findall(name) if name != part else []
+            for count in range(len(spelled), 0, -1):
+                found = [one for one in self.names.index.named("".join(spelled[:count]))
+                         if one.kind == "class" and not one.extra["in_tests"]]
+                near = [one for one in found if one.extra["package"] == self._package] or found
+                if near and (count == len(spelled) or count > 1):
+                    lineage = self.names.lineage(near[0].qualified_name)
+                    return frozenset(lineage), [stem(word) for word in spelled[count:]]
+        return frozenset(), []
+
+    @cached_property
+    def _package(self) -> str:
+        declared = self.names.index.in_file(self.scope.file)
+        return declared[0].extra["package"] if declared else ""
+
+    def find(self, assertion: Assertion) -> Focal:
+        """The best candidate.
+
+        Raises:
+            NoFocal: there is none, there are two as good, or it has no body.
+        """
+        candidates = list(self._candidates(assertion))
+        if not candidates:
+            return self._by_test_name()
+        ranked = sorted(candidates, key=self._rank)
+        best = ranked[0]
+        if self._rank(best)[0] >= 10 and (named := self._named_method()) is not None:
+            return named
+        for other in ranked[1:]:
+            if self._rank(other) != self._rank(best) or other.declarations == best.declarations:
+                continue
+            if other.first.qualified_name != best.first.qualified_name and not best.node <= other.node < best.last:
+                raise NoFocal("ambiguous_focal_method")
+        return self._focal(best)
+
+    def _focal(self, best: Candidate) -> Focal:
+        by = best.by
+        declarations = list(best.declarations)
+        if not any(one.extra["body"] for one in declarations):
+            declarations = self._implementations(best.first)
+            if not declarations:
+                raise NoFocal("focal_method_without_body")
+        if len(declarations) > 1:
+            raise NoFocal("ambiguous_focal_method")
+        named = self._match(best.first) > 0
+        return Focal(declarations[0], by, self._confidence(best, named), named)
+
+    def _implementations(self, declared: Declaration) -> list[Declaration]:
+        """Methods with a body that stand for one without, nearest to the class under test."""
+        found = [member for heir in self.names.heirs(declared.owner) if not heir.extra["in_tests"]
+                 for member in self.names.index.members(heir.qualified_name)
+                 if member.name == declared.name and member.extra["body"] and member.kind == "method"
+                 and len(member.extra["types"]) == len(declared.extra["types"])]
+        subject = [member for member in found if member.owner in self._subject_and_rest[0]]
+        return subject or found
+
+    def _confidence(self, best: Candidate, named: bool) -> str:
+        direct = best.by in ("call_in_assertion", "call_of_variable")
+        if named and direct:
+            return "high"
+        weak = self._is_getter(best.first) or best.first.kind == "constructor"
+        if named and best.by == "call_on_variable" or not weak and direct and (
+                best.by == "call_in_assertion" or self._is_subject(best.first)):
+            return "medium"
+        return "low"
+
+    # Ranks
+
+    def _rank(self, candidate: Candidate) -> tuple[float, ...]:
+        declared = candidate.first
+        match = self._match(declared)
+        direct = {"call_in_assertion": 0, "call_of_variable": 1, "method_by_name": 2, "call_on_variable": 3,
+                  "call_in_helper": 4, "last_call": 5}[candidate.by]
+        subject = 0 if self._is_subject(declared) else 1
+        if match and direct < 5 and (not subject or not self._is_getter(declared)):
+            return (0, -match, direct, candidate.order)
+        if match and direct < 2:
+            return (3, -match, direct, candidate.order)
+        if declared.kind == "constructor":
+            return (11, direct, candidate.order)
+        if self._is_getter(declared):
+            return (10 if direct == 5 else 8 + (direct > 2), direct, candidate.order)
+        if direct == 5:
+            return (9.5, subject, candidate.order)
+        return (1 + direct, subject, candidate.order)
+
+    def _is_subject(self, declared: Declaration) -> bool:
+        return declared.owner in self._subject_and_rest[0]
+
+    def _is_getter(self, declared: Declaration) -> bool:
+        extra = declared.extra
+        if extra["trivial"] or extra["property"] or extra["types"]:
+            return extra["trivial"] or extra["property"]
+        return bool(_GETTER.match(declared.name)) or self.names.has_field(declared.owner, declared.name)
+
+    def _match(self, declared: Declaration) -> int:
+        """How many letters of the test's name a method is, where no other method of its class is more of it; 0 for none."""
+        if declared.kind == "constructor":
+            return int(bool(_CONSTRUCTOR_WORDS & set(self.test_words.split())))
+        if declared.qualified_name not in self._matches:
+            own = self._letters(declared.name)
+            if own and any(self._letters(other.name) > own for other in self.names.index.members(declared.owner)
+                           if other.name != declared.name and other.kind == "method"):
+                own = 0
+            self._matches[declared.qualified_name] = own
+        return self._matches[declared.qualified_name]
+
+    def _letters(self, name: str) -> int:
+        """How many letters of the test's name a name is; counted twice where the whole name is in it."""
+        if name not in self._letters_of:
+            spelled = words(name)
+            found = 2 * sum(map(len, spelled)) if self._has(spelled) else 0
+            if not found and spelled[:1] in (("get",), ("is",), ("has",), ("set",), ("to",)) and self._has(spelled[1:]):
+                found = sum(map(len, spelled[1:]))
+            self._letters_of[name] = found
+        return self._letters_of[name]
+
+    def _has(self, spelled: tuple[str, ...]) -> bool:
+        return bool(spelled) and f" {' '.join(spelled)} " in self.test_words
+
+    # Candidates
+
+    def _candidates(self, assertion: Assertion) -> Iterator[Candidate]:
+        scope = self.scope
+        place = assertion.call.node
+        for order, argument in enumerate(assertion.arguments):
+            yield from self._calls(scope, argument, "call_in_assertion", order)
+        used = [(order, name) for order, argument in enumerate(assertion.arguments) for name in self._variables(argument)]
+        for order, name in used:
+            yield from self._made(name, place, order, STEPS_BACK)
+        for order, name in used:
+            yield from self._touched(name, assertion.statement, order)
+        yield from self._last_call(assertion.statement)
+
+    def _calls(self, scope: Scope, expression: int, by: str, order: int, with_helpers: bool = True) -> Iterator[Candidate]:
+        """Candidates of the calls in an expression, outer before inner."""
+        key = (id(scope), expression)
+        if key not in self._found:
+            self._found[key] = list(self._calls_in(scope, expression, with_helpers))
+        for declarations, rule, node, last in self._found[key]:
+            yield Candidate(declarations, rule or by, order, node, last)
+
+    def _calls_in(self, scope: Scope, expression: int, with_helpers: bool) -> Iterator[
+            tuple[tuple[Declaration, ...], str, int, int]]:
+        last = scope.tree.last
+        for call in scope.code.calls(expression):
+            declarations, sure = scope.resolve(call)
+            own = tuple(one for one in declarations if not one.extra["in_tests"]
+                        and (one.extra["body"] or not one.extra["property"]))
+            if own:
+                yield own, "" if sure else "method_by_name", call.node, last[call.node]
+            elif with_helpers and (declarations or call.receiver < 0) and call.name in self.helpers:
+                helper = self.helpers[call.name]
+                for inner in self._calls(helper, helper.method, "call_in_helper", 0, False):
+                    yield inner.declarations, "call_in_helper", call.node, last[call.node]
+
+    def _variables(self, expression: int) -> list[str]:
+        """Variables of the test that an expression uses, in order, each once."""
+        return [name for name in dict.fromkeys(self.scope.code.names(expression)) if self.scope.events_of(name)]
+
+    def _made(self, name: str, before: int, order: int, steps: int) -> Iterator[Candidate]:
+        for event in self.scope.value_events(name, before)[:1]:
+            value = event.variable.value
+            found = list(self._calls(self.scope, value, "call_of_variable", order))
+            yield from found
+            weak = all(self._is_getter(one.first) or one.first.kind == "constructor" for one in found)
+            if weak and steps > 1:
+                for other in self._variables(value):
+                    if other != name:
+                        yield from self._made(other, event.place if event.place >= 0 else 0, order, steps - 1)
+
+    @cached_property
+    def _statements(self) -> list[tuple[int, frozenset[str]]]:
+        """Statements of the test that are calls, and the names in them."""
+        code = self.scope.code
+        return [(node, frozenset(code.names(node))) for node in code.statements(self.scope.method)]
+
+    def _touched(self, name: str, before: int, order: int) -> Iterator[Candidate]:
+        tree = self.scope.tree
+        for node, used in reversed(self._statements):
+            if tree.last[node] > before or name not in used:
+                continue
+            found = list(self._calls(self.scope, node, "call_on_variable", order))
+            if node in self.asserting:  # what an assertion reads changes nothing
+                found = [one for one in found if not self._is_getter(one.first) and one.first.kind != "constructor"]
+            if found:
+                yield from found
+                return
+
+    def _last_call(self, before: int) -> Iterator[Candidate]:
+        tree = self.scope.tree
+        places = [node for node, _ in self._statements if node not in self.asserting]
+        places += [event.variable.value for event in self.scope.events if event.place >= 0 and event.variable.value >= 0]
+        for node in sorted((one for one in places if tree.last[one] <= before), reverse=True):
+            found = list(self._calls(self.scope, node, "last_call", 0))
+            if found:
+                yield from found
+                return
+
+    # The name of the test alone
+
+    def _by_test_name(self) -> Focal:
+        found = self._named_method()
+        if found is None:
+            raise NoFocal("no_focal_method")
+        return found
+
+    def _named_method(self) -> Focal | None:
+        """The one method of the class under test that the test is named after."""
+        best: list[Declaration] = []
+        most = 0
+        for owner in self._subject_and_rest[0]:
+            for member in self.names.index.members(owner):
+                letters = self._letters(member.name) if member.kind == "method" and member.extra["body"] else 0
+                if letters > most:
+                    best, most = [member], letters
+                elif letters and letters == most:
+                    best.append(member)
+        return Focal(best[0], "name_of_test", "low", True) if len(best) == 1 else None
+
+
+@lru_cache(maxsize=50_000)
+def words(name: str) -> tuple[str, ...]:
+    """The words of a name, in small letters, without endings."""
+    return tuple(stem(word) for word in _WORD.findall(name))
+
+
+def stem(word: str) -> str:
+    """A word without the ending that makes it another form of itself."""
+    word = word.lower()
+    word = _ENDING.sub("", word) if len(word) > 3 else word
+    return word.removesuffix("e") if len(word) > 2 else word
