@@ -22,6 +22,8 @@ FUNCTION_KINDS = ("function", "method", "constructor")
 
 MINERS: dict[str, str] = {
     "python": ".python_miner:PythonMiner",
+    "java": ".java_miner:JavaMiner",
+    "csharp": ".csharp_miner:CSharpMiner",
 }
 """Language -> module and class of its miner, imported when first used."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from .class_names import Names
@@ -26,31 +25,38 @@ class MethodText:
 
 
 class MethodTexts:
-    """Texts of the methods of an index; the last `KEPT` are kept."""
+    """Texts of the methods of an index; about the last `KEPT` are kept."""
 
     def __init__(self, names: Names, syntax: Syntax):
         self.names = names
         self.syntax = syntax
-        self._of_range = lru_cache(maxsize=KEPT)(self._read)
-        self._around = lru_cache(maxsize=KEPT)(self._context)
+        self._texts: dict[tuple[str, int], MethodText] = {}
+        self._contexts: dict[tuple[str, int], dict[str, Any]] = {}
 
     def of(self, declared: Declaration) -> MethodText:
         """The text of a method or constructor."""
-        return self._of_range(declared.file, declared.start, declared.end, declared.owner)
+        key = declared.file, declared.end
+        if key not in self._texts:
+            if len(self._texts) >= KEPT:
+                self._texts.clear()
+                self._contexts.clear()
+            self._texts[key] = self._read(declared)
+        return self._texts[key]
 
     def context(self, declared: Declaration) -> dict[str, Any]:
         """What lies around a method."""
-        return self._around(declared.file, declared.start, declared.end, declared.owner)
+        key = declared.file, declared.end
+        text = self.of(declared)
+        if key not in self._contexts:
+            imports = self.names.index.in_file(declared.file)[0].extra["imports"]
+            self._contexts[key] = context_of(declared.owner, text.callees, imports, self.names.index)
+        return self._contexts[key]
 
-    def _context(self, file: str, start: int, end: int, owner: str) -> dict[str, Any]:
-        imports = self.names.index.in_file(file)[0].extra["imports"]
-        return context_of(owner, self._of_range(file, start, end, owner).callees, imports, self.names.index)
-
-    def _read(self, file: str, start: int, end: int, owner: str) -> MethodText:
-        data = self.names.index.file_text(file).encode("utf-8")
-        first = data.rfind(b"\n", 0, start) + 1
-        first = first if not data[first:start].strip() else start
-        tree, node = self.syntax.member(data[first:end].decode("utf-8"))
+    def _read(self, declared: Declaration) -> MethodText:
+        own = self.names.index.text_of(declared)
+        lines = self.names.index.text_of(declared, whole_lines=True)
+        indented = not lines.removesuffix(own).strip()
+        tree, node = self.syntax.member(lines if indented else own)
         if node < 0 or tree.broken:
             return MethodText("", problem="method_not_parsable")
         try:
@@ -58,7 +64,7 @@ class MethodTexts:
         except CannotCut as reason:
             return MethodText("", problem=str(reason))
         code = CodeTree(self.syntax, tree)
-        scope = Scope(self.names, code, node, file, owner)
+        scope = Scope(self.names, code, node, declared.file, declared.owner)
         callees: list[Declaration] = []
         for call in code.calls(node):
             found, sure = scope.resolve(call) if call.arguments is not None else ([], False)

@@ -272,8 +272,8 @@ def test_the_rules_that_find_the_focal_method(tmp_path: Path) -> None:
     assert focal(tmp_path, "Object r = result();", "assertTrue(r.contains(9));",
                  fields="Object result() { return Words.split(null, 2); }") == [
         ("Words.split", "call_in_helper", "low")]
-    assert focal(tmp_path, "Object x = unknown.thing();", "assertNotNull(x.parse());") == [
-        ("Parser.parse", "method_by_name", "low")]
+    assert focal(tmp_path, "Object x = unknown.thing();", "assertTrue(x.use(2));") == [
+        ("Parser.use", "method_by_name", "low")]
     assert focal(tmp_path, "Object x = unknown.thing();", "assertNotNull(x);", name="testMeasuringNot") == []
     assert focal(tmp_path, "Object use = unknown.thing();", "assertNotNull(use);", name="shouldUse") == [
         ("Parser.use", "name_of_test", "low")]
