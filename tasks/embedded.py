@@ -28,8 +28,7 @@ MINERS = {"assert": ".embedded_assertions", "summarize": ".embedded_summaries", 
 """Task -> the module whose `mine(specification, versions, progress)` makes its examples."""
 
 _SHARED_FILES = ("code_tokens.py", "decontaminate.py", "embedded.py", "mine/context.py", "mining.py", "python_context.py",
-                 "python_index.py", "python_names.py", "python_text.py",
-                 "splitting.py")
+                 "python_index.py", "python_names.py", "python_text.py", "python_walk.py", "splitting.py")
 
 
 def load(request: Any) -> DatasetSplits:

@@ -26,8 +26,13 @@ from dataclasses import dataclass
 from .python_index import ModuleFacts, imported_names
 from .python_names import Definition, Names
 from .python_tests import Assertion, TestFunction, assertion_kind
+from .python_walk import descendants
 
 STEPS_BACK = 3
+
+TELLING = frozenset({ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.comprehension, ast.withitem, ast.Expr, ast.Import,
+                     ast.ImportFrom})
+"""Kinds of nodes that say what a test does with its variables."""
 
 COMPARISONS = frozenset({"edges_equal", "nodes_equal", "graphs_equal"})
 """Functions of networkx that tests compare by; what they are given is what is tested."""
@@ -48,14 +53,23 @@ class Focal:
 
 
 class FocalFinder:
-    """Focal functions of the assertions of one test."""
+    """Focal functions of the assertions of one test.
 
-    def __init__(self, index: Names, facts: ModuleFacts, test: TestFunction):
+    Args:
+        index: what names stand for.
+        facts: the test's file.
+        test: the test.
+        names_first: whether, of several candidates, the one with the most of the test's own name goes first, then the one with
+            the most of the file's; else the first that either is named after.
+    """
+
+    def __init__(self, index: Names, facts: ModuleFacts, test: TestFunction, names_first: bool = False):
+        self.names_first = names_first
         self.index = index
         self.facts = facts
         self.test = test
-        self.nodes = list(ast.walk(test.node))
-        self.setup_nodes = [node for setup in test.setups for node in ast.walk(setup)]
+        self.nodes = [node for node in descendants(test.node) if node.__class__ in TELLING]
+        self.setup_nodes = [node for setup in test.setups for node in descendants(setup) if node.__class__ in TELLING]
         self.local_imports = _local_imports(self.nodes, facts)
         self.subject = facts.path.stem.removeprefix("test_").removesuffix("_test").strip("_")
         self.classes = self._variable_classes()
@@ -73,9 +87,10 @@ class FocalFinder:
                        for found in self._library_function(expression)]
         traced = self._traced(_variables(assertion.arguments), assertion.node.lineno, STEPS_BACK)
         candidates = direct + traced
-        for definition, heuristic in candidates:
-            if self._is_subject(definition):
-                return Focal(definition, heuristic, "low" if heuristic in ("call_on_variable", "method_by_name") else "high")
+        subject = self._subject_of(candidates)
+        if subject is not None:
+            definition, heuristic = subject
+            return Focal(definition, heuristic, "low" if heuristic in ("call_on_variable", "method_by_name") else "high")
         candidates = [found for found in candidates if not self.index.is_incidental(found[0])]
         if not candidates:
             return None
@@ -101,12 +116,12 @@ class FocalFinder:
         sure: list[Definition] = []
         unsure: list[Definition] = []
         ambiguous = False
-        for node in ast.walk(expression):
-            if isinstance(node, ast.Call):
+        for node in descendants(expression):
+            if node.__class__ is ast.Call:
                 found = list(self._library_function(node.func))
                 sure += found
                 if not found and self._has_telling_name(node.func):
-                    method = self.index.method_by_name(node.func.attr)
+                    method = self.index.method_by_name(node.func.attr, self.subject)
                     if method is not None and not self.index.is_property(method):
                         unsure.append(method)
                     ambiguous |= method is None and self.index.is_ambiguous(node.func.attr)
@@ -164,6 +179,22 @@ class FocalFinder:
         named = len(function) > 2 and function in f"{self.subject} {self.test.name.lower().replace('test', '', 1)}"
         return named or owner in (self.subject, f"{self.subject}s") or (
             "_" in owner and set(owner.split("_")) <= set(self.subject.split("_")))
+
+    def _subject_of(self, candidates: list[tuple[Definition, str]]) -> tuple[Definition, str] | None:
+        """The one of the candidates that the test is about by its name, the first of several."""
+        if self.names_first and candidates:
+            best = max(candidates, key=lambda found: self._named_parts(found[0]))
+            if any(self._named_parts(best[0])):
+                return best
+        return next((found for found in candidates if self._is_subject(found[0])), None)
+
+    def _named_parts(self, definition: Definition) -> tuple[int, int, bool]:
+        """How much of the name of the test with its class is the function's, then how much of the file's, then whether the
+        function is the subject in another way; case and underscores do not count."""
+        function = definition.name.rpartition(".")[2].lower().replace("_", "")
+        texts = (self.test.name, self.subject) if len(function) > 2 else ()
+        parts = [len(function) * (function in text.lower().replace("_", "")) for text in texts] or [0, 0]
+        return parts[0], parts[1], self._is_subject(definition)
 
     def _variable_classes(self) -> dict[str, Definition]:
         """Class of each variable whose every assignment in the test and its set-up is a call of the same class."""
@@ -232,7 +263,8 @@ def _variable(node: ast.expr) -> str:
 
 def _variables(expressions: list[ast.expr]) -> list[str]:
     """Variables that `expressions` read, in order, each once."""
-    found = [_variable(node) for expression in expressions for node in ast.walk(expression)]
+    found = [_variable(node) for expression in expressions for node in descendants(expression)
+             if node.__class__ is ast.Name or node.__class__ is ast.Attribute]
     return [name for name in dict.fromkeys(found) if name not in ("", "self", "cls")]
 
 

@@ -34,6 +34,7 @@ from .python_index import ModuleFacts, PackageIndex
 from .python_names import Definition, Names
 from .python_tests import Assertion, TestFunction, assertion_blocks, assertions, test_functions
 from .python_text import CannotCut, FunctionText, one_line
+from .python_walk import descendants
 
 MAX_SOURCE_CHARACTERS = 1600
 MAX_TARGET_CHARACTERS = 250
@@ -158,9 +159,10 @@ class LibraryTexts:
 
 
 class TestMiner:
-    """Examples of one test."""
+    """Examples of one test. `names_first` is that of `FocalFinder`."""
 
     __test__ = False
+    names_first = False
 
     def __init__(self, texts: LibraryTexts, facts: ModuleFacts, test: TestFunction, report: MiningReport):
         self.texts = texts
@@ -185,7 +187,7 @@ class TestMiner:
 
     @cached_property
     def _finder(self) -> FocalFinder:
-        return FocalFinder(self.index, self.facts, self.test)
+        return FocalFinder(self.index, self.facts, self.test, self.names_first)
 
     @cached_property
     def _text(self) -> FunctionText:
@@ -205,40 +207,55 @@ class TestMiner:
         focal_text = self.texts.focal(focal.definition)
         if len(focal_text) > MAX_SOURCE_CHARACTERS:
             raise Dropped("long_source")
-        test = self._test_text(assertion)
+        removed = self._removed_with(assertion)
+        test = self._text.cut(removed, assertion.node, PLACEHOLDER)
         source = "\n\n".join([test, *self._setup_texts, focal_text])
         if len(source) > MAX_SOURCE_CHARACTERS:
             raise Dropped("long_source")
-        self._check_content(source, test, target, assertion, focal)
+        self._check_content(source, [*removed, assertion.node], target, assertion, focal)
         return self._as_example(source, target, assertion, focal)
 
-    def _test_text(self, assertion: Assertion) -> str:
+    def _removed_with(self, assertion: Assertion) -> list[ast.stmt]:
+        """Later assertions, and the blocks that only assert them."""
         later = [other.node for other in self.all if other.node.lineno > assertion.node.lineno]
-        hollow = assertion_blocks(self.test.node, {id(other) for other in later})
-        return self._text.cut([*later, *hollow], assertion.node, PLACEHOLDER)
+        return [*later, *assertion_blocks(self.test.node, {id(other) for other in later})] if later else []
 
     @cached_property
     def _setup_texts(self) -> list[str]:
         """Set-up methods that give a value to an attribute which the test reads, without those that are long."""
-        read = {node.attr for node in ast.walk(self.test.node) if isinstance(node, ast.Attribute)
+        if not self.test.setups:
+            return []
+        read = {node.attr for node in descendants(self.test.node) if isinstance(node, ast.Attribute)
                 and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")}
         texts = []
         for setup in self.test.setups if read else ():
-            written = {node.attr for node in ast.walk(setup) if isinstance(node, ast.Attribute)
+            written = {node.attr for node in descendants(setup) if isinstance(node, ast.Attribute)
                        and isinstance(node.ctx, ast.Store)}
             if read & written:
                 texts.append(FunctionText(setup, self.facts.lines).cut())
         return [text for text in texts if len(text) <= MAX_SETUP_CHARACTERS]
 
-    def _check_content(self, source: str, test: str, target: str, assertion: Assertion, focal: Focal) -> None:
+    def _check_content(self, source: str, removed: list[ast.stmt], target: str, assertion: Assertion, focal: Focal) -> None:
         if source.count(PLACEHOLDER) != 1:
             raise Dropped("placeholder_in_code")
-        asserted = _names(assertion.arguments)
-        known = _names(ast.parse(test).body) | {focal.definition.name.rpartition(".")[2]}
-        if not asserted & known:
+        asserted = {name for name, _ in _names(assertion.arguments)}
+        if focal.definition.name.rpartition(".")[2] not in asserted and not self._is_known(asserted, removed):
             raise Dropped("unrelated_to_the_test")
-        if f" {' '.join(code_tokens(target))} " in f" {' '.join(code_tokens(source))} ":
+        if "".join(target.split()) in "".join(source.split()) and (  # tokens need more time
+                f" {' '.join(code_tokens(target))} " in f" {' '.join(code_tokens(source))} "):
             raise Dropped("answer_in_source")
+
+    def _is_known(self, names: set[str], removed: list[ast.stmt]) -> bool:
+        """Whether the test has one of `names` outside the lines of the `removed` statements."""
+        gone = {line for statement in removed for line in range(statement.lineno, statement.end_lineno + 1)}
+        return any(not gone.issuperset(self._lines_of_names.get(name, ())) for name in names)
+
+    @cached_property
+    def _lines_of_names(self) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = {}
+        for name, line in _names([self.test.node]):
+            found.setdefault(name, set()).add(line)
+        return found
 
     def _as_example(self, source: str, target: str, assertion: Assertion, focal: Focal) -> Example:
         path = self._relative(self.facts.path)
@@ -255,16 +272,15 @@ class TestMiner:
         return path.relative_to(self.index.folder.parent).as_posix()
 
 
-def _names(nodes: Sequence[ast.AST]) -> set[str]:
-    """Names and attributes in `nodes`, without what nearly every test has."""
-    found: set[str] = set()
+_IN_NEARLY_EVERY_TEST = frozenset({"self", "cls", "nx", "np", "pytest", "len", "list", "sorted", "set", "range", "dict", "tuple",
+                                   "float", "int", "str", "isinstance", "all", "any", "sum", "type"})
+
+
+def _names(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, int]]:
+    """Names and attributes in `nodes` with their lines, without what nearly every test has."""
     for root in nodes:
-        for node in ast.walk(root):
-            if isinstance(node, ast.Name):
-                found.add(node.id)
-            elif isinstance(node, ast.Attribute):
-                found.add(node.attr)
-            elif isinstance(node, ast.arg):
-                found.add(node.arg)
-    return found - {"self", "cls", "nx", "np", "pytest", "len", "list", "sorted", "set", "range", "dict", "tuple", "float",
-                    "int", "str", "isinstance", "all", "any", "sum", "type"}
+        for node in descendants(root):
+            kind = node.__class__
+            name = (node.id if kind is ast.Name else node.attr if kind is ast.Attribute else node.arg if kind is ast.arg else "")
+            if name and name not in _IN_NEARLY_EVERY_TEST:
+                yield name, node.lineno

@@ -9,6 +9,7 @@ from typing import Any
 from .mine.context import as_context
 from .python_names import Definition, FunctionNode, Names
 from .python_text import statements
+from .python_walk import descendants
 
 
 def python_context(definition: Definition, node: ast.AST, names: Names) -> dict[str, Any]:
@@ -39,8 +40,8 @@ def class_lines(owner: Definition | None, names: Names) -> Iterator[str]:
 
 def _callees(definition: Definition, node: ast.AST, owner: Definition | None, names: Names) -> Iterator[Definition]:
     """Functions and classes that calls in `node` resolve to, without the function itself."""
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call):
+    for call in descendants(node):
+        if call.__class__ is ast.Call:
             callee = _resolve(call.func, definition.module, owner, names)
             if callee is not None and callee.kind != "module" and callee.full_name != definition.full_name:
                 yield callee

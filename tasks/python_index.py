@@ -101,7 +101,7 @@ class PackageIndex(Names):
     def import_lines(self, module: str) -> list[str]:
         return import_lines(self.module(module).import_statements)
 
-    def method_by_name(self, name: str) -> Definition | None:
+    def method_by_name(self, name: str, subject: str) -> Definition | None:
         functions, methods = self.functions_and_methods
         return None if name in functions else methods.get(name)
 

@@ -82,9 +82,14 @@ class Names:
         """Whether a function mostly makes the input of tests or sums up their outcome."""
         raise NotImplementedError
 
-    def method_by_name(self, name: str) -> Definition | None:
-        """The method of a name that no function has and only one class with its descendants."""
+    def method_by_name(self, name: str, subject: str) -> Definition | None:
+        """The method of a name that no function has and only one class with its descendants; `subject` is what the test file
+        is named after, by which an index may choose between classes."""
         raise NotImplementedError
+
+    def exports(self, module: str, name: str) -> bool:
+        """Whether `from module import *` may give `name`; what the module's `__all__` says where that is known."""
+        return True
 
     def is_ambiguous(self, name: str) -> bool:
         """Whether several classes that do not descend from one have a method of that name, and no function has it."""
@@ -132,7 +137,7 @@ class Names:
         if self.module(f"{facts.name}.{name}") is not None:
             return self._as_module(f"{facts.name}.{name}")
         for origin in facts.stars if not name.startswith("_") else ():
-            found = self.resolve(origin, name, seen)
+            found = self.resolve(origin, name, seen) if self.exports(origin, name) else None
             if found is not None:
                 return found
         return None

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from .python_index import ModuleFacts
 from .python_names import FunctionNode
 
+SIMPLE = frozenset({ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Raise, ast.Pass, ast.Delete, ast.Global,
+                    ast.Nonlocal, ast.Import, ast.ImportFrom, ast.Assert, ast.Break, ast.Continue})
+"""Kinds of statements without statements in them."""
+
 SETUP_METHODS = ("setup_method", "setUp", "setup_class", "setUpClass", "setup")
 
 NUMPY_ASSERTIONS = frozenset(
@@ -111,6 +115,8 @@ def _collect(block: list[ast.stmt], facts: ModuleFacts, nested: bool, found: lis
         if kind is not None:
             found.append(Assertion(statement, kind, _is_usable(statement, kind, facts), nested))
             continue
+        if statement.__class__ in SIMPLE:
+            continue
         inside = nested or isinstance(statement, (*FunctionNode, ast.ClassDef))
         for name in ("body", "orelse", "finalbody"):
             _collect(getattr(statement, name, []), facts, inside, found)
@@ -170,6 +176,8 @@ def assertion_blocks(test: ast.FunctionDef, others: set[int]) -> list[ast.stmt]:
     def visit(block: list[ast.stmt]) -> None:
         for statement in block:
             if id(statement) in others:
+                continue
+            if statement.__class__ in SIMPLE:
                 continue
             if hollow(statement):
                 found.append(statement)

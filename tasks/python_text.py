@@ -22,6 +22,10 @@ _STRING_OR_COMMENT = re.compile(r"""
 _FORMATTED = re.compile(r"""\b[rR]?[fF][rR]?["']""")
 
 
+_WITH_BLOCKS = frozenset(kind for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.AST)
+                         and not {"body", "handlers", "cases"}.isdisjoint(kind._fields))
+
+
 class CannotCut(Exception):
     """A statement that cannot be taken out by whole lines; its text is the reason under which it is counted."""
 
@@ -42,6 +46,8 @@ def statements(node: ast.AST) -> Iterator[ast.stmt]:
 
 
 def _own_blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    if node.__class__ not in _WITH_BLOCKS:
+        return
     for name in ("body", "orelse", "finalbody"):
         block = getattr(node, name, None)
         if isinstance(block, list) and block:
@@ -73,9 +79,12 @@ class FunctionText:
         self.text = lines[self.first - 1:function.end_lineno]
         self.indentation = len(self.text[0]) - len(self.text[0].lstrip())
         self.comments, self.inside_strings = _comments_and_strings(self.text)
-        everything = list(statements(function))
-        self.blocks = [block for owner in [function, *everything] for block in _own_blocks(owner)]
-        self.documentation = [statement for statement in everything if is_documentation(statement)]
+        self.blocks = list(_own_blocks(function))
+        for block in self.blocks:  # which grows on the way
+            for statement in block:
+                if statement.__class__ in _WITH_BLOCKS:
+                    self.blocks += _own_blocks(statement)
+        self.documentation = [statement for block in self.blocks for statement in block if is_documentation(statement)]
 
     def cut(self, removed: Iterable[ast.stmt] = (), replaced: ast.stmt | None = None, replacement: str = "") -> str:
         """The function, decorators included, indented from column 0, without comments and documentation.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import Any
@@ -20,7 +21,7 @@ from .language_miner import Declaration, SourceFile, Unparsable
 
 _TEST_FOLDERS = frozenset({"tests", "test", "testing"})
 _TEST_FILE = re.compile(r"(test_.*|.*_test|tests|conftest|testutils)\.py")
-_CALL = re.compile(r"(\w+)\(")
+_CALL = re.compile(r"\b(\w+)\(")
 
 
 def module_name(path: str) -> tuple[str, bool]:
@@ -36,9 +37,10 @@ def shown(name: str) -> str:
     return name.replace(":.", ".", 1).removesuffix(":")
 
 
+@lru_cache(maxsize=4096)
 def serves_tests(path: str) -> bool:
     """Whether a file belongs to the tests by its name or folder: what it defines is not what is tested."""
-    tree, *folders, name = PurePosixPath(path).parts
+    tree, *folders, name = path.split("/")
     return tree == "tests" or not _TEST_FOLDERS.isdisjoint(folders) or _TEST_FILE.fullmatch(name) is not None
 
 
@@ -76,7 +78,9 @@ def is_test(node: Any, owners: tuple[ast.ClassDef, ...], path: str) -> bool:
 
 
 def dotted(expression: ast.expr) -> str:
-    """`a.b.c` for a chain of names, empty for other expressions."""
+    """`a.b.c` for a chain of names, and for a call of it; empty for other expressions."""
+    if isinstance(expression, ast.Call):
+        return dotted(expression.func)
     if isinstance(expression, ast.Name):
         return expression.id
     if isinstance(expression, ast.Attribute):
@@ -105,7 +109,7 @@ def declarations(file: SourceFile) -> list[Declaration]:
                                                                                            "fields": fields_of(node)}))
             continue
         kind = "function" if not owners else "constructor" if node.name == "__init__" else "method"
-        is_property = any("property" in ast.unparse(decorator) for decorator in node.decorator_list)
+        is_property = any("property" in dotted(decorator) for decorator in node.decorator_list)
         found.append(Declaration(file.path, node.name, kind, owner, *shared, _parameters(node, kind),
                                  is_test(node, owners, file.path), {"property": True} if is_property else {}))
     return found
@@ -115,9 +119,28 @@ def _module(file: SourceFile, facts: ModuleFacts, name: str, size: int) -> Decla
     extra = {"is_package": facts.is_package, "imports": facts.imports, "stars": facts.stars,
              "aliases": {local: dotted(value) for local, value in facts.aliases.items() if dotted(value)},
              "import_lines": import_lines(facts.import_statements)}
+    exported = _exported(facts.tree)
+    if exported is not None:
+        extra["all"] = exported
     if serves_tests(file.path):
         extra["calls"] = sorted(set(_CALL.findall(file.text)))
     return Declaration(file.path, name.rpartition(".")[2], "module", "", name, "", 0, size, extra=extra)
+
+
+def _exported(tree: ast.Module) -> list[str] | None:
+    """The names in `__all__`, where it is a plain list that nothing is added to; else None."""
+    found = None
+    for node in tree.body:
+        if isinstance(node, (ast.Assign, ast.AugAssign)):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if isinstance(target, ast.Name) and target.id == "__all__":
+                plain = isinstance(node, ast.Assign) and isinstance(node.value, (ast.List, ast.Tuple)) and found is None
+                if not plain or not all(isinstance(part, ast.Constant) for part in node.value.elts):
+                    return None
+                found = [part.value for part in node.value.elts]
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and dotted(node.value).startswith("__all__."):
+            return None
+    return found
 
 
 def _parameters(node: Any, kind: str) -> int | None:

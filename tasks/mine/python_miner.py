@@ -157,6 +157,7 @@ class TreeTestMiner(TestMiner):
     """Rows of one test."""
 
     __test__ = False
+    names_first = True
 
     def __init__(self, texts: TreeTexts, facts: ModuleFacts, test: TestFunction, report: MiningReport, file: SourceFile):
         super().__init__(texts, facts, test, report)

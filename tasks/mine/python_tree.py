@@ -45,15 +45,17 @@ class TreeNames(Names):
         self.index = index
         self._places = {module_name(path)[0]: path for path in index.files()}
         self._imported = _imported_names(list(index.files()), index.roots)
-        self._modules: dict[str, TreeModule] = {}
+        self._modules: dict[str, TreeModule | None] = {}
 
     def module(self, name: str) -> TreeModule | None:
-        path = self._places.get(name) or self._imported.get(name)
-        if path is None:
-            return None
-        if path not in self._modules:
-            self._modules[path] = self._module(path)
-        return self._modules[path]
+        if name not in self._modules:
+            path = self._places.get(name) or self._imported.get(name)
+            self._modules[name] = self._module(path) if path is not None else None
+        return self._modules[name]
+
+    def forget(self, name: str) -> None:
+        super().forget(name)
+        self._modules.pop(name, None)
 
     def _module(self, path: str) -> TreeModule:
         declaration, *others = self.index.in_file(path)
@@ -93,17 +95,27 @@ class TreeNames(Names):
     def import_lines(self, module: str) -> list[str]:
         return self.module(module).declaration.extra["import_lines"]
 
-    def method_by_name(self, name: str) -> Definition | None:
+    def exports(self, module: str, name: str) -> bool:
+        known = self.module(module)
+        exported = known.declaration.extra.get("all") if known is not None else None
+        return exported is None or name in exported
+
+    def method_by_name(self, name: str, subject: str) -> Definition | None:
+        """That of the only class with it in a module called like the subject; else that of the class that all others with it
+        descend from."""
         if name in self._functions or name not in self._owners:
             return None
-        if name not in self._by_name:
+        owners = self._owners[name]
+        near = [owner for owner in owners if module_name(owner.file)[0].rpartition(".")[2].strip("_") == subject]
+        key = (name, near[0].qualified_name if len(near) == 1 else "")
+        if key not in self._by_name:
             root = self.root([Definition("class", module_name(owner.file)[0], owner.name, owner)
-                              for owner in self._owners[name]])
-            self._by_name[name] = self.method(root, name) if root is not None else None
-        return self._by_name[name]
+                              for owner in (near if len(near) == 1 else owners)])
+            self._by_name[key] = self.method(root, name) if root is not None else None
+        return self._by_name[key]
 
     def is_ambiguous(self, name: str) -> bool:
-        return name in self._owners and name not in self._functions and self.method_by_name(name) is None
+        return name in self._owners and name not in self._functions
 
     @cached_property
     def _functions(self) -> frozenset[str]:
@@ -113,7 +125,7 @@ class TreeNames(Names):
     @cached_property
     def _owners(self) -> dict[str, list[Declaration]]:
         """Name of a method -> the top-level classes outside the tests that define one."""
-        self._by_name: dict[str, Definition | None] = {}
+        self._by_name: dict[tuple[str, str], Definition | None] = {}
         found: dict[str, list[Declaration]] = {}
         for declaration in self.index:
             if declaration.kind == "class" and not declaration.owner and not serves_tests(declaration.file):

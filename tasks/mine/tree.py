@@ -29,6 +29,8 @@ BUILD_OUTPUTS: dict[str, tuple[str, ...]] = {
 """Name of a folder -> files beside it that make it a build output; without them it may hold sources."""
 
 ALWAYS_SKIPPED = frozenset({"__pycache__", "CVS"})
+"""Folders that tools keep their own files in."""
+
 LICENCES = ("licen[cs]e*", "copying*", "notice*", "unlicen[cs]e*")
 LICENCES_KEPT = 50
 SOURCES = (".py", ".java", ".cs")
@@ -151,7 +153,7 @@ def _why_skipped(entry: os.DirEntry, beside: list[str]) -> str:
     if entry.name in VENDORED:
         return "vendored_folder"
     if entry.name in ALWAYS_SKIPPED or entry.name.endswith(".egg-info"):
-        return "build_output"
+        return "folder_of_tools"
     if any(fnmatch(name, pattern) for pattern in BUILD_OUTPUTS.get(entry.name, ()) for name in beside):
         return "build_output"
     return "virtual_environment" if os.path.exists(os.path.join(entry.path, "pyvenv.cfg")) else ""

@@ -126,6 +126,44 @@ def test_a_tree_inside_a_package_resolves_absolute_imports(tmp_path: Path) -> No
     assert row["metadata"]["focal"] == "inner.mod.twice"
 
 
+def test_a_star_import_gives_what_the_module_exports(tmp_path: Path) -> None:
+    test = "import pkg\n\ndef test_it():\n    value = pkg.near(1)\n    assert value == 2\n"
+    files = {"pkg/__init__.py": "from .first import *\nfrom .second import *\n", "pkg/far.py": "def far(x):\n    return 3 * x\n",
+             "pkg/first.py": "from .far import far as near\n__all__ = ['other']\n\ndef other(x):\n    return x\n",
+             "pkg/second.py": "def near(x):\n    return 2 * x\n", "tests/test_it.py": test}
+    (row,), _ = rows_of(write(tmp_path / "plain", files))
+    assert row["metadata"]["focal"] == "plain.pkg.second.near"
+    files["pkg/first.py"] += "\n__all__ += ['near']\n"  # what is exported is then not known
+    (row,), _ = rows_of(write(tmp_path / "added", files))
+    assert row["metadata"]["focal"] == "added.pkg.far.far"
+
+
+@pytest.mark.parametrize(("test", "assertion", "focal"), [
+    ("test_grow_tree", "assert lib.is_tall(lib.grow_tree(1))", "grow_tree"),  # the test is named after it, though it is the inner call
+    ("TestIsTall.test_it", "assert lib.is_tall(lib.grow_tree(1))", "is_tall"),  # as the class is
+    ("test_it", "assert lib.is_tall(lib.grow_tree(1))", "is_tall"),  # neither: the outer call
+    ("test_same", "assert lib.garden(1) == lib.garden_wall(1)", "garden_wall"),  # most of the name of the file
+])
+def test_the_name_of_the_test_counts_most_and_then_that_of_the_file(tmp_path: Path, test: str, assertion: str, focal: str) -> None:
+    library = "".join(f"def {name}(x):\n    return {number} * x\n\n"
+                      for number, name in enumerate(("grow_tree", "is_tall", "garden", "garden_wall")))
+    owner, _, name = test.rpartition(".")
+    code = f"    def {name}(self):\n        {assertion}\n" if owner else f"def {name}():\n    {assertion}\n"
+    (row,), _ = rows_of(write(tmp_path, {"lib.py": library, "test_garden_wall.py": "import lib\n\n" + (
+        f"class {owner}:\n" if owner else "") + code}))
+    assert row["metadata"]["focal"].rpartition(".")[2] == focal
+
+
+def test_a_method_of_several_classes_is_that_of_the_module_that_the_test_file_is_named_after(tmp_path: Path) -> None:
+    thing = "class {0}({1}):\n    def put_down(self, x):\n        return x\n"
+    test = "def test_it(thing):\n    assert thing.put_down(1) == 1\n"
+    files = {"shelf.py": thing.format("Shelf", ""), "deep_shelf.py": "from shelf import Shelf\n" + thing.format("DeepShelf", "Shelf"),
+             "test_deep_shelf.py": test, "test_other.py": test}
+    rows, _ = rows_of(write(tmp_path, files))
+    assert [row["metadata"]["focal"].rpartition(".put_down")[0].rpartition(".")[2] for row in rows] == ["DeepShelf", "Shelf"]
+    assert {(row["metadata"]["focal_by"], row["metadata"]["confidence"]) for row in rows} == {("method_by_name", "low")}
+
+
 # ------------------------------------------------------------------------------------------ summaries
 def test_summaries_are_first_sentences_and_the_code_is_without_them(project: Path) -> None:
     rows, account = rows_of(project, "summarize")
