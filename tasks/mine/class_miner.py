@@ -104,5 +104,5 @@ class ClassMiner:
 
     def _texts_of(self, index: TreeIndex) -> MethodTexts:
         if self._texts is None or self._texts.names.index is not index:
-            self._texts = MethodTexts(Names(index), self.syntax)
+            self._texts = MethodTexts(Names(index, self.syntax.generics_are_told), self.syntax)
         return self._texts

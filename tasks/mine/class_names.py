@@ -20,6 +20,7 @@ _BOXES = {"Integer": "int", "Long": "long", "Double": "double", "Float": "float"
           "Int64": "long", "Object": "object"}
 _TEXT = frozenset({"string", "CharSequence", "object", "Comparable", "Serializable"})
 IMPOSSIBLE = -9
+NOT_OF_THIS_CLASS = -4
 
 
 class Type(NamedTuple):
@@ -76,10 +77,16 @@ class FileNames:
 
 
 class Names:
-    """Classes and methods of an index by the names that files use for them. What was asked before is remembered."""
+    """Classes and methods of an index by the names that files use for them. What was asked before is remembered.
 
-    def __init__(self, index: TreeIndex):
+    Args:
+        index: what the trees declare.
+        generics: whether a generic method and another of the same parameters are two.
+    """
+
+    def __init__(self, index: TreeIndex, generics: bool = False):
         self.index = index
+        self.generics = generics
         self.of_file = lru_cache(maxsize=2000)(self._of_file)
         self.class_of = lru_cache(maxsize=20000)(self._class_of)
         self.lineage = lru_cache(maxsize=20000)(self._lineage)
@@ -169,7 +176,7 @@ class Names:
         for one in self.lineage(owner):
             for member in self.index.members(one):
                 if member.name == name and member.kind == "method":
-                    key = (*map(erased, member.extra["types"]),)
+                    key = (*map(erased, member.extra["types"]), *("<>",) * (self.generics and member.extra["generic"]))
                     if key not in found or member.extra["body"] and not found[key].extra["body"]:
                         found[key] = member
         return list(found.values())
@@ -178,9 +185,59 @@ class Names:
         """Whether a class itself has a field of this name."""
         return any(name in one.extra["field_types"] for one in self.index.qualified(owner) if one.kind == "class")
 
+    def fitting(self, members: Sequence[Declaration], given: Sequence[Type | None] | None, generic: bool = False
+                ) -> list[Declaration]:
+        """Those of overloaded methods that a call fits best.
+
+        Args:
+            members: methods of one name.
+            given: the type of each argument, None where it is unknown; None where the method is only named.
+            generic: whether the call gives type arguments.
+        """
+        if given is None:
+            return [member for member in members if member.extra["property"]] or list(members)
+        scored = [(self._score(member, given, generic), member) for member in members]
+        best = max((points for points, _ in scored), default=IMPOSSIBLE)
+        return [member for points, member in scored if points == best and points > IMPOSSIBLE // 2]
+
+    def _score(self, member: Declaration, given: Sequence[Type | None], generic: bool) -> float:
+        """How well a call fits a method; half of `IMPOSSIBLE` and less for one that it cannot be of."""
+        extra = member.extra
+        types, most = extra["types"], len(extra["types"])
+        if extra["extension"] and len(given) == most - 1:
+            types, most = types[1:], most - 1
+        if len(given) < min(extra["required"], most) or len(given) > most and not extra["variadic"]:
+            return 2 * IMPOSSIBLE
+        if generic and not extra["generic"]:
+            return 2 * IMPOSSIBLE
+        points = -0.5 * extra["variadic"] - 0.1 * max(most - len(given), 0) - 0.5 * (extra["generic"] and not generic)
+        for place, argument in enumerate(given):
+            if place < most - extra["variadic"]:
+                points += self._fit(types[place], member, argument)
+            elif types:
+                points += min(self._fit(types[-1].removesuffix("[]"), member, argument), 2)
+        return points
+
+    def _fit(self, parameter: str, member: Declaration, argument: Type | None) -> float:
+        if argument is None or argument.static or not argument.text:
+            return 0
+        points = fit(parameter, argument.text)
+        if points or not argument.text[:1].isalpha() or "." not in argument.file:
+            return points
+        taken = self.class_of(parameter, member.file, member.owner)
+        passed = argument.text if self.is_class(argument.text) else self.class_of(*argument[:3])
+        if taken:
+            return 2 if passed and taken in self.lineage(passed) else NOT_OF_THIS_CLASS
+        words = re.findall(r"[A-Z][a-z]+", erased(parameter))[-1:], re.findall(r"[A-Z][a-z]+", erased(argument.text))[-1:]
+        return 0.3 if words[0] and words[0] == words[1] else 0
+
     def constructors(self, owner: str) -> list[Declaration]:
-        """The constructors that a class declares."""
-        return [member for member in self.index.members(owner) if member.kind == "constructor"]
+        """The constructors that a class declares, without those of the class itself."""
+        return [member for member in self.index.members(owner) if member.kind == "constructor" and not member.extra["static"]]
+
+    def is_enum(self, qualified: str) -> bool:
+        """Whether a class is a list of constants."""
+        return any(one.extra["enum"] for one in self.index.qualified(qualified) if one.kind == "class")
 
     def field_type(self, owner: str, name: str) -> Type | None:
         """The type of a field of a class, its own, inherited, or of a class around it."""
@@ -194,37 +251,6 @@ class Names:
             if not self.is_class(around):
                 break
         return None
-
-
-def fitting(members: Sequence[Declaration], given: Sequence[str] | None) -> list[Declaration]:
-    """Those of overloaded methods that a call fits best.
-
-    Args:
-        members: methods of one name.
-        given: text of the type of each argument, empty where it is unknown; None where the method is only named.
-    """
-    if given is None:
-        return list(members)
-    scored = [(score(member, given), member) for member in members]
-    best = max((points for points, _ in scored), default=IMPOSSIBLE)
-    return [member for points, member in scored if points == best and points > IMPOSSIBLE // 2]
-
-
-def score(member: Declaration, given: Sequence[str]) -> float:
-    """How well a call fits a method; `IMPOSSIBLE` and less for one that it cannot be of."""
-    types = list(member.extra["types"])
-    if member.extra["extension"] and len(given) == len(types) - 1:
-        types = types[1:]
-    most = len(types)
-    if len(given) < min(member.extra["required"], most) or len(given) > most and not member.extra["variadic"]:
-        return 2 * IMPOSSIBLE
-    points = -0.5 if member.extra["variadic"] else -0.1 * (most - len(given))
-    for place, argument in enumerate(given):
-        if place < most - member.extra["variadic"]:
-            points += fit(types[place], argument)
-        else:
-            points += min(fit(types[-1].removesuffix("[]"), argument), 2) if types else 0
-    return points
 
 
 def fit(parameter: str, argument: str) -> float:

@@ -26,6 +26,8 @@ class CSharpSyntax(Syntax):
     methods = {"method_declaration": "method", "constructor_declaration": "constructor", "property_declaration": "method",
                "indexer_declaration": "method", "operator_declaration": "method",
                "conversion_operator_declaration": "method"}
+    properties = frozenset({"property_declaration", "indexer_declaration"})
+    generics_are_told = True
     nested_functions = frozenset({"lambda_expression", "anonymous_method_expression", "local_function_statement"})
     expression_lambdas = frozenset({"lambda_expression"})
     blocks = frozenset({"block", "switch_section"})
@@ -58,7 +60,8 @@ class CSharpSyntax(Syntax):
             receiver, name = access or (-1, _simple(tree, function))
             if access is None and tree.types[function] not in ("identifier", "generic_name"):
                 return None
-            return Call(node, name, receiver, self._arguments(tree, tree.part(node, "arguments")))
+            return Call(node, name, receiver, self._arguments(tree, tree.part(node, "arguments")),
+                        generic=tree.code(function).endswith(">"))
         if kind == "object_creation_expression":
             arguments = self._arguments(tree, tree.part(node, "arguments"))
             return Call(node, type_text(tree, tree.part(node, "type")), -1, arguments, creates=True)
@@ -137,12 +140,13 @@ class CSharpSyntax(Syntax):
     def name(self, tree: SyntaxTree, node: int) -> str:
         kind = tree.types[node]
         if kind == "indexer_declaration":
-            return "this[]"
+            return "this[]" if tree.part(node, "explicit_interface_specifier") < 0 else "explicit this[]"
         if kind == "operator_declaration":
             return "operator " + "".join(one for one in tree.tokens.get(node, ()) if one not in ("operator", ";"))
         if kind == "conversion_operator_declaration":
             return f"operator {type_text(tree, tree.part(node, 'type'))}"
-        return super().name(tree, node)
+        interface = tree.part(node, "explicit_interface_specifier")  # such a member is not called by its name alone
+        return super().name(tree, node) if interface < 0 else plain(tree, interface) + super().name(tree, node)
 
 
 def _simple(tree: SyntaxTree, node: int) -> str:

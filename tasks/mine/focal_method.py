@@ -15,8 +15,8 @@ that the test class is named after (`FooTest`: `Foo`), then any other. Getters a
 is named after them. Confidence:
 
     high    the test is named after the method, and it is called in the assertion or made an asserted variable
-    medium  it is called in the assertion, made an asserted variable as a method of the class under test, or the test is named
-            after it and it was called on an asserted variable
+    medium  it is called in the assertion or made an asserted variable, or the test is named after it and it was called on an
+            asserted variable
     low     everything else
 """
 
@@ -26,6 +26,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 from .class_names import Names
 from .class_tests import Assertion
@@ -60,15 +61,17 @@ class Candidate:
     """What a call may be of; several declarations where overloads cannot be told apart.
 
     Attributes:
-        order: where it was found: number of the argument, or of the step back.
+        order: where it was found: number of the argument, in it of the statement of a function from the last one.
         node, last: the range of the call's nodes.
+        steps: how many variables back it was found.
     """
 
     declarations: tuple[Declaration, ...]
     by: str
-    order: int
+    order: tuple[int, int]
     node: int
     last: int
+    steps: int = 0
 
     @property
     def first(self) -> Declaration:
@@ -165,29 +168,30 @@ class FocalFinder:
             return "high"
         weak = self._is_getter(best.first) or best.first.kind == "constructor"
         if named and best.by == "call_on_variable" or not weak and direct and (
-                best.by == "call_in_assertion" or self._is_subject(best.first)):
+                not best.steps or self._is_subject(best.first)):
             return "medium"
         return "low"
 
     # Ranks
 
-    def _rank(self, candidate: Candidate) -> tuple[float, ...]:
+    def _rank(self, candidate: Candidate) -> tuple[Any, ...]:
         declared = candidate.first
         match = self._match(declared)
         direct = {"call_in_assertion": 0, "call_of_variable": 1, "method_by_name": 2, "call_on_variable": 3,
                   "call_in_helper": 4, "last_call": 5}[candidate.by]
         subject = 0 if self._is_subject(declared) else 1
+        order = (candidate.steps, *candidate.order)
         if match and direct < 5 and (not subject or not self._is_getter(declared)):
-            return (0, -match, direct, candidate.order)
+            return (0, -match, direct, order)
         if match and direct < 2:
-            return (3, -match, direct, candidate.order)
+            return (3, -match, direct, order)
         if declared.kind == "constructor":
-            return (11, direct, candidate.order)
+            return (11, direct, order)
         if self._is_getter(declared):
-            return (10 if direct == 5 else 8 + (direct > 2), direct, candidate.order)
+            return (10 if direct == 5 else 8 + (direct > 2), direct, order)
         if direct == 5:
-            return (9.5, subject, candidate.order)
-        return (1 + direct, subject, candidate.order)
+            return (9.5, subject, order)
+        return (1 + direct, subject, order)
 
     def _is_subject(self, declared: Declaration) -> bool:
         return declared.owner in self._subject_and_rest[0]
@@ -229,21 +233,25 @@ class FocalFinder:
         scope = self.scope
         place = assertion.call.node
         for order, argument in enumerate(assertion.arguments):
-            yield from self._calls(scope, argument, "call_in_assertion", order)
-        used = [(order, name) for order, argument in enumerate(assertion.arguments) for name in self._variables(argument)]
+            statements = scope.code.statements(argument) if scope.tree.types[argument] in scope.syntax.nested_functions else []
+            for count, statement in enumerate(reversed(statements)):
+                yield from self._calls(scope, statement, "call_in_assertion", (order, count))
+            yield from self._calls(scope, argument, "call_in_assertion", (order, len(statements)))
+        used = [((order, 0), name) for order, argument in enumerate(assertion.arguments) for name in self._variables(argument)]
         for order, name in used:
             yield from self._made(name, place, order, STEPS_BACK)
         for order, name in used:
             yield from self._touched(name, assertion.statement, order)
         yield from self._last_call(assertion.statement)
 
-    def _calls(self, scope: Scope, expression: int, by: str, order: int, with_helpers: bool = True) -> Iterator[Candidate]:
+    def _calls(self, scope: Scope, expression: int, by: str, order: tuple[int, int] = (0, 0), steps: int = 0,
+               with_helpers: bool = True) -> Iterator[Candidate]:
         """Candidates of the calls in an expression, outer before inner."""
         key = (id(scope), expression)
         if key not in self._found:
             self._found[key] = list(self._calls_in(scope, expression, with_helpers))
         for declarations, rule, node, last in self._found[key]:
-            yield Candidate(declarations, rule or by, order, node, last)
+            yield Candidate(declarations, rule or by, order, node, last, steps)
 
     def _calls_in(self, scope: Scope, expression: int, with_helpers: bool) -> Iterator[
             tuple[tuple[Declaration, ...], str, int, int]]:
@@ -256,17 +264,17 @@ class FocalFinder:
                 yield own, "" if sure else "method_by_name", call.node, last[call.node]
             elif with_helpers and (declarations or call.receiver < 0) and call.name in self.helpers:
                 helper = self.helpers[call.name]
-                for inner in self._calls(helper, helper.method, "call_in_helper", 0, False):
+                for inner in self._calls(helper, helper.method, "call_in_helper", with_helpers=False):
                     yield inner.declarations, "call_in_helper", call.node, last[call.node]
 
     def _variables(self, expression: int) -> list[str]:
         """Variables of the test that an expression uses, in order, each once."""
         return [name for name in dict.fromkeys(self.scope.code.names(expression)) if self.scope.events_of(name)]
 
-    def _made(self, name: str, before: int, order: int, steps: int) -> Iterator[Candidate]:
+    def _made(self, name: str, before: int, order: tuple[int, int], steps: int) -> Iterator[Candidate]:
         for event in self.scope.value_events(name, before)[:1]:
             value = event.variable.value
-            found = list(self._calls(self.scope, value, "call_of_variable", order))
+            found = list(self._calls(self.scope, value, "call_of_variable", order, STEPS_BACK - steps))
             yield from found
             weak = all(self._is_getter(one.first) or one.first.kind == "constructor" for one in found)
             if weak and steps > 1:
@@ -280,7 +288,7 @@ class FocalFinder:
         code = self.scope.code
         return [(node, frozenset(code.names(node))) for node in code.statements(self.scope.method)]
 
-    def _touched(self, name: str, before: int, order: int) -> Iterator[Candidate]:
+    def _touched(self, name: str, before: int, order: tuple[int, int]) -> Iterator[Candidate]:
         tree = self.scope.tree
         for node, used in reversed(self._statements):
             if tree.last[node] > before or name not in used:
@@ -297,7 +305,7 @@ class FocalFinder:
         places = [node for node, _ in self._statements if node not in self.asserting]
         places += [event.variable.value for event in self.scope.events if event.place >= 0 and event.variable.value >= 0]
         for node in sorted((one for one in places if tree.last[one] <= before), reverse=True):
-            found = list(self._calls(self.scope, node, "last_call", 0))
+            found = list(self._calls(self.scope, node, "last_call"))
             if found:
                 yield from found
                 return

@@ -3,10 +3,10 @@
 Documentation in front of a member is part of its byte range. What else the rules of these languages need is in `extra`:
 
     every one   `in_tests` (whether the file is one of tests), `package`
-    classes     `fields` (a line each), `field_types`, `supertypes`, `interface`, `type_parameters`; the first class of a
+    classes     `fields` (a line each), `field_types`, `supertypes`, `enum`, `type_parameters`; the first class of a
                 file also `imports` (the statements)
     methods     `types` (of the parameters), `required` (arguments that a call has to give), `variadic`, `returns`, `body`
-                (whether there is one), `trivial` (whether it does no more than read or write a field), `property`,
+                (whether there is one), `trivial` (whether it does no more than read or write a field), `property`, `generic`,
                 `extension`, `static`, `annotations`, `documentation` (its byte range, or None)
 """
 
@@ -127,7 +127,7 @@ class _OutlineReader:
         parameters = tree.part(node, "type_parameters")
         return self._declaration(node, name, "class", owner, package, None, False, {
             "package": package, "fields": lines, "field_types": {one.name: one.type for _, one in fields},
-            "supertypes": syntax.supertypes(tree, node), "interface": "interface" in tree.types[node],
+            "supertypes": syntax.supertypes(tree, node), "enum": tree.types[node].startswith("enum"),
             "type_parameters": plain(tree, parameters).strip("<>").split(",") if parameters >= 0 else []})
 
     def _members(self, node: int, owner: str, package: str) -> list[Declaration]:
@@ -139,12 +139,13 @@ class _OutlineReader:
         kind = syntax.methods[tree.types[node]]
         types, required, variadic = syntax.parameters(tree, node)
         tail = tree.text[self._head_end(node):tree.ends[node]]
-        is_property = kind == "method" and tree.part(node, "parameters") < 0
-        body = bool(_ACCESSOR_WITH_BODY.search(tail)) if is_property or b"get" in tail[:40] else b"{" in tail or b"=>" in tail
+        is_property = tree.types[node] in syntax.properties
+        body = bool(_ACCESSOR_WITH_BODY.search(tail)) if is_property else b"{" in tail or b"=>" in tail
+        generic = tree.part(node, "type_parameters") >= 0
         modifiers = syntax.modifiers(tree, node)
         extra = {"package": package, "types": types, "required": required, "variadic": variadic, "body": body,
                  "returns": syntax.returns(tree, node), "trivial": len(tail) < 200 and bool(_TRIVIAL.match(tail)),
-                 "property": is_property, "static": "static" in modifiers, "annotations": syntax.annotations(tree, node),
+                 "property": is_property, "generic": generic, "static": "static" in modifiers, "annotations": syntax.annotations(tree, node),
                  "extension": "static" in modifiers and self._takes_this(node),
                  "documentation": documentation_range(syntax, tree, node)}
         fixed = None if variadic or required < len(types) else len(types)

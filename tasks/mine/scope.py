@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .class_names import Names, Type, fitting
+from .class_names import Names, Type
 from .language_miner import Declaration
 from .syntax import Call, CodeTree, Variable, element, erased, type_arguments
 
@@ -32,6 +32,15 @@ NOT_BY_NAME = frozenset(
 
 ANYTHING = frozenset({"Object", "object", "dynamic"})
 """Types that say nothing of what has them."""
+
+
+Given = Sequence[Type | None] | None
+"""The types of the arguments of a call; None where a method is only named."""
+
+TEXT_GETTERS = frozenset({"toString", "ToString", "trim", "substring", "Substring", "Trim", "toLowerCase", "toUpperCase"})
+"""Methods outside the trees whose result is text."""
+
+TRUTH = frozenset({"==", "!=", "<", ">", "<=", ">=", "&&", "||"})
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,8 @@ class Scope:
             return self.type_of(tree.part(node, "consequence"), depth + 1)
         if kind == "array_creation_expression":
             return self._here("".join(tree.code(node).partition("new")[2].partition("[")[0].split()) + "[]")
+        if kind == "binary_expression":
+            return self._binary(node, depth)
         call = self.code.call(node)
         if call is not None and call.creates:
             return self._here(call.name)
@@ -123,6 +134,13 @@ class Scope:
             if found is not None:
                 return found
         return self._returned(call, depth) if call is not None else None
+
+    def _binary(self, node: int, depth: int) -> Type | None:
+        if TRUTH & set(self.tree.tokens.get(node, ())):
+            return self._here("boolean")
+        types = [self.type_of(child, depth + 1) for child in self.tree.children[node]]
+        texts = [one for one in types if one is not None and one.text in ("String", "string")]
+        return texts[0] if texts else next(iter(types), None)
 
     def _here(self, text: str, static: bool = False) -> Type:
         return Type(text, self.file, self.owner, static)
@@ -186,7 +204,8 @@ class Scope:
             found = self.names.field_type(owner, name)
             if found is not None:
                 return found
-            return Type(owner, self.file, self.owner) if holder.static and name.isupper() else None  # a constant of an enum
+            is_constant = holder.static and (name.isupper() or self.names.is_enum(owner))
+            return Type(owner, self.file, self.owner) if is_constant else None
         qualified = f"{code}.{name}"
         return self._here(qualified, static=True) if self.names.is_class(qualified) else None
 
@@ -204,7 +223,9 @@ class Scope:
         if call.name in ELEMENT_GETTERS and element(held.text):
             passes_on = call.name.endswith(("terator", "GetAwaiter"))
             return held if passes_on else held._replace(text=element(held.text))
-        return self._here("") if call.arguments is not None else None
+        if call.arguments is None:
+            return None
+        return self._here("String" if call.name in TEXT_GETTERS else "")
 
     def _substituted(self, member: Declaration, call: Call, depth: int) -> Type:
         """What a method returns, with the type arguments of what it is called on."""
@@ -233,67 +254,64 @@ class Scope:
         return self._resolved[call.node]
 
     def _resolve(self, call: Call, depth: int) -> tuple[list[Declaration], bool]:
-        given = self._given(call, depth)
+        names = self.names
+        given = None if call.arguments is None else [self.type_of(argument, depth + 1) for argument in call.arguments]
         if call.creates:
             owner = self.class_of(self._here(call.name))
-            return fitting(self.names.constructors(owner), given) if owner else [], True
+            return names.fitting(names.constructors(owner), given) if owner else [], True
         if call.receiver < 0:
-            return self._unqualified(call.name, given)
+            return self._unqualified(call, given), True
         if self.tree.types[call.receiver] in self.syntax.self_names:
-            return fitting(self.names.members(self.owner, call.name), given), True
+            return names.fitting(names.members(self.owner, call.name), given, call.generic), True
         held = self.type_of(call.receiver, depth + 1)
         if held is None or erased(held.text) in ANYTHING and not held.static:
-            return self._by_name(call.name, given)
+            return self._by_name(call, given), False
         owner = self.class_of(held)
-        if owner:
-            found = fitting(self.names.members(owner, call.name), given)
-            if found:
-                return found, True
-        return self._extensions(call.name, given, held), True
+        found = names.fitting(names.members(owner, call.name), given, call.generic) if owner else []
+        return found or self._extensions(call, given, held, owner), True
 
-    def _given(self, call: Call, depth: int) -> list[str] | None:
-        if call.arguments is None:
-            return None
-        types = [self.type_of(argument, depth + 1) for argument in call.arguments]
-        return [one.text if one is not None and not one.static else "" for one in types]
-
-    def _unqualified(self, name: str, given: list[str] | None) -> tuple[list[Declaration], bool]:
+    def _unqualified(self, call: Call, given: Given) -> list[Declaration]:
+        """A method of the class or of one around it, or one that is imported by itself."""
         around = self.owner
         while around:
-            found = fitting(self.names.members(around, name), given)
+            found = self.names.fitting(self.names.members(around, call.name), given, call.generic)
             if found:
-                return found, True
+                return found
             around = around.rpartition(".")[0]
             if not self.names.is_class(around):
                 break
-        names = self.names.of_file(self.file)
-        owners = [names.static[name]] if name in names.static else names.static_stars
-        for owner in owners:
-            found = fitting(self.names.members(owner, name), given) if self.names.is_class(owner) else []
-            if found:
-                return found, True
-        return [], True
+        imported = self.names.of_file(self.file)
+        owners = [imported.static[call.name]] if call.name in imported.static else imported.static_stars
+        found = [self.names.fitting(self.names.members(owner, call.name), given, call.generic) for owner in owners
+                 if self.names.is_class(owner)]
+        return next(filter(None, found), [])
 
-    def _by_name(self, name: str, given: list[str] | None) -> tuple[list[Declaration], bool]:
+    def _by_name(self, call: Call, given: Given) -> list[Declaration]:
         """Methods of a class that alone, with its heirs, has one of this name."""
-        if name in NOT_BY_NAME or given is None:
-            return [], False
-        named = [one for one in self.names.index.named(name) if one.kind == "method" and not one.extra["in_tests"]]
-        found = fitting(named, given)
+        if call.name in NOT_BY_NAME or given is None:
+            return []
+        named = [one for one in self.names.index.named(call.name) if one.kind == "method" and not one.extra["in_tests"]]
+        found = self.names.fitting(named, given, call.generic)
         owners = {one.owner for one in found}
         if len(owners) > 1:
             found = [one for one in found if owners <= {one.owner, *(heir.qualified_name for heir in
                                                                      self.names.heirs(one.owner))}]
-        return (found, False) if len({one.owner for one in found}) == 1 else ([], False)
+        return found if len({one.owner for one in found}) == 1 else []
 
-    def _extensions(self, name: str, given: list[str] | None, held: Type) -> list[Declaration]:
+    def _extensions(self, call: Call, given: Given, held: Type, owner: str) -> list[Declaration]:
         """Methods of C# that are called as if they were of their first argument."""
         if given is None or held.static:
             return []
-        named = [one for one in self.names.index.named(name) if one.kind == "method" and one.extra["extension"]
-                 and not one.extra["in_tests"]]
-        own = erased(held.text).rpartition(".")[2]
-        fits = [one for one in named if erased(one.extra["types"][0]).rpartition(".")[2] == own
-                or own not in ("", "string") and erased(one.extra["types"][0])[:1] in "TI"]
-        found = fitting(fits, given)
+        named = [one for one in self.names.index.named(call.name) if one.kind == "method" and one.extra["extension"]
+                 and not one.extra["in_tests"] and self._extends(one, held, owner)]
+        found = self.names.fitting(named, given, call.generic)
         return found if len({one.owner for one in found}) == 1 else []
+
+    def _extends(self, method: Declaration, held: Type, owner: str) -> bool:
+        """Whether an extension method is one of the class that something is, or of anything."""
+        extended = erased(method.extra["types"][0])
+        taken = self.names.class_of(extended, method.file, method.owner)
+        if taken:
+            return taken in self.names.lineage(owner) if owner else False
+        own = erased(held.text).rpartition(".")[2]
+        return extended.rpartition(".")[2] == own or len(extended) < 3 or extended[:1] == "I" and own not in ("", "string")

@@ -29,6 +29,7 @@ class Call:
         receiver: what it is called on; -1 for nothing.
         arguments: nodes; None where a method is named without being called.
         creates: whether an object is made.
+        generic: whether type arguments are given.
     """
 
     node: int
@@ -36,6 +37,7 @@ class Call:
     receiver: int
     arguments: tuple[int, ...] | None
     creates: bool = False
+    generic: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class Syntax:
     """Nodes between a class and its members."""
     methods: ClassVar[dict[str, str]]
     """Type of a member -> `method` or `constructor`."""
+    properties: ClassVar[frozenset[str]] = frozenset()
+    """Members that are read like fields."""
+    generics_are_told: ClassVar[bool] = False
+    """Whether a generic method and another of the same parameters are two."""
     nested_functions: ClassVar[frozenset[str]]
     """Functions and classes inside a method."""
     expression_lambdas: ClassVar[frozenset[str]]
