@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .language_miner import Declaration, TreeIndex
-from .syntax import erased
+from .syntax import element, erased
 
 _JAVA_IMPORT = re.compile(r"import\s+(?P<static>static\s+)?(?P<name>[\w.]+?)(?P<star>\.\*)?\s*;")
 _USING = re.compile(r"(?:global\s+)?using\s+(?P<static>static\s+)?(?:(?P<alias>\w+)\s*=\s*)?(?:global::)?(?P<name>[\w.]+)")
@@ -160,6 +160,15 @@ class Names:
                 return self._inner(found, rest)
         return ""
 
+    def held_by(self, owner: str) -> Type | None:
+        """What a class holds that is made from a collection outside the trees: `Foo` of `class Foos extends List<Foo>`."""
+        for one in self.lineage(owner):
+            for declared in self.index.qualified(one):
+                for base in declared.extra["supertypes"] if declared.kind == "class" else ():
+                    if element(base) and not self._outside(base, declared):
+                        return Type(element(base), declared.file, one)
+        return None
+
     def heirs(self, qualified: str) -> list[Declaration]:
         """Classes made from a class, directly or not."""
         if self._heirs is None:
@@ -181,9 +190,13 @@ class Names:
                         found[key] = member
         return list(found.values())
 
-    def has_field(self, owner: str, name: str) -> bool:
-        """Whether a class itself has a field of this name."""
-        return any(name in one.extra["field_types"] for one in self.index.qualified(owner) if one.kind == "class")
+    def reads(self, method: Declaration) -> bool:
+        """Whether a method without parameters is called like a field of its class, or like one that sets what it reads."""
+        if any(method.name in one.extra["field_types"] for one in self.index.qualified(method.owner) if one.kind == "class"):
+            return True
+        simple = method.owner.rpartition(".")[2]
+        return any(other.name == method.name and len(other.extra["types"]) == 1 and not other.extra["static"]
+                   and erased(other.extra["returns"]) in ("void", simple) for other in self.index.members(method.owner))
 
     def fitting(self, members: Sequence[Declaration], given: Sequence[Type | None] | None, generic: bool = False
                 ) -> list[Declaration]:
@@ -215,7 +228,8 @@ class Names:
             if place < most - extra["variadic"]:
                 points += self._fit(types[place], member, argument)
             elif types:
-                points += min(self._fit(types[-1].removesuffix("[]"), member, argument), 2)
+                single = types[-1].removesuffix("[]")
+                points += min(max(self._fit(single, member, argument), self._fit(f"{single}[]", member, argument)), 2)
         return points
 
     def _fit(self, parameter: str, member: Declaration, argument: Type | None) -> float:

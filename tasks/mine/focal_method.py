@@ -36,7 +36,7 @@ from .scope import Scope
 STEPS_BACK = 3
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ENDING = re.compile(r"(?:ing|ed|es|s)$")
-_GETTER = re.compile(r"(?:get|is|has|Get|Is|Has)(?:[A-Z_]|$)|(?:size|length|count|isEmpty|Count|Length|Size)$")
+_GETTER = re.compile(r"(?:get|is|has|Get|Is|Has)[A-Z_]|(?:size|length|count|isEmpty|Count|Length|Size)$")
 _TEST_WORDS = frozenset({"test", "should", "tests", "can"})
 _CONSTRUCTOR_WORDS = frozenset({"constructor", "ctor", "construct", "creat", "new", "init", "instantiat"})
 _TEST_CLASS = re.compile(r"^(?:Test(?=[A-Z]))|(?:Tests?|TestCase|UnitTests?|Fixture|TestFixture|IT|Specs?)$")
@@ -142,25 +142,24 @@ class FocalFinder:
         return self._focal(best)
 
     def _focal(self, best: Candidate) -> Focal:
-        by = best.by
-        declarations = list(best.declarations)
-        if not any(one.extra["body"] for one in declarations):
-            declarations = self._implementations(best.first)
-            if not declarations:
-                raise NoFocal("focal_method_without_body")
-        if len(declarations) > 1:
+        if len(best.declarations) > 1:
             raise NoFocal("ambiguous_focal_method")
+        if not best.first.extra["body"]:
+            raise NoFocal("focal_method_without_body")
         named = self._match(best.first) > 0
-        return Focal(declarations[0], by, self._confidence(best, named), named)
+        return Focal(best.first, best.by, self._confidence(best, named), named)
 
-    def _implementations(self, declared: Declaration) -> list[Declaration]:
-        """Methods with a body that stand for one without, nearest to the class under test."""
+    def _with_body(self, declarations: tuple[Declaration, ...]) -> tuple[Declaration, ...]:
+        """Methods with a body that stand for one without: those of the class under test, else all; itself where there are
+        none."""
+        declared = declarations[0]
+        if any(one.extra["body"] for one in declarations) or declared.kind != "method":
+            return declarations
         found = [member for heir in self.names.heirs(declared.owner) if not heir.extra["in_tests"]
                  for member in self.names.index.members(heir.qualified_name)
                  if member.name == declared.name and member.extra["body"] and member.kind == "method"
                  and len(member.extra["types"]) == len(declared.extra["types"])]
-        subject = [member for member in found if member.owner in self._subject_and_rest[0]]
-        return subject or found
+        return tuple([member for member in found if member.owner in self._subject_and_rest[0]] or found) or declarations
 
     def _confidence(self, best: Candidate, named: bool) -> str:
         direct = best.by in ("call_in_assertion", "call_of_variable")
@@ -182,9 +181,9 @@ class FocalFinder:
         subject = 0 if self._is_subject(declared) else 1
         order = (candidate.steps, *candidate.order)
         if match and direct < 5 and (not subject or not self._is_getter(declared)):
-            return (0, -match, direct, order)
+            return (0, -match, self._is_getter(declared), direct, order)
         if match and direct < 2:
-            return (3, -match, direct, order)
+            return (3, -match, True, direct, order)
         if declared.kind == "constructor":
             return (11, direct, order)
         if self._is_getter(declared):
@@ -200,7 +199,7 @@ class FocalFinder:
         extra = declared.extra
         if extra["trivial"] or extra["property"] or extra["types"]:
             return extra["trivial"] or extra["property"]
-        return bool(_GETTER.match(declared.name)) or self.names.has_field(declared.owner, declared.name)
+        return bool(_GETTER.match(declared.name)) or self.names.reads(declared)
 
     def _match(self, declared: Declaration) -> int:
         """How many letters of the test's name a method is, where no other method of its class is more of it; 0 for none."""
@@ -261,6 +260,7 @@ class FocalFinder:
             own = tuple(one for one in declarations if not one.extra["in_tests"]
                         and (one.extra["body"] or not one.extra["property"]))
             if own:
+                own = self._with_body(own)
                 yield own, "" if sure else "method_by_name", call.node, last[call.node]
             elif with_helpers and (declarations or call.receiver < 0) and call.name in self.helpers:
                 helper = self.helpers[call.name]
@@ -289,16 +289,17 @@ class FocalFinder:
         return [(node, frozenset(code.names(node))) for node in code.statements(self.scope.method)]
 
     def _touched(self, name: str, before: int, order: tuple[int, int]) -> Iterator[Candidate]:
+        """Candidates of the last statement on a variable, and of earlier ones what the test is named after."""
         tree = self.scope.tree
+        earlier = False
         for node, used in reversed(self._statements):
             if tree.last[node] > before or name not in used:
                 continue
             found = list(self._calls(self.scope, node, "call_on_variable", order))
             if node in self.asserting:  # what an assertion reads changes nothing
                 found = [one for one in found if not self._is_getter(one.first) and one.first.kind != "constructor"]
-            if found:
-                yield from found
-                return
+            yield from [one for one in found if self._match(one.first)] if earlier else found
+            earlier = earlier or bool(found)
 
     def _last_call(self, before: int) -> Iterator[Candidate]:
         tree = self.scope.tree

@@ -117,7 +117,7 @@ class Scope:
             return self._name(node, tree.code(node), depth)
         if kind in syntax.elements:
             held = self.type_of(tree.children[node][0], depth + 1)
-            if held is not None and element(held.text):
+            if held is not None and not held.static and element(held.text):
                 return held._replace(text=element(held.text))
         if kind == "ternary_expression" or kind == "conditional_expression":
             return self.type_of(tree.part(node, "consequence"), depth + 1)
@@ -152,6 +152,10 @@ class Scope:
         found = self.names.field_type(self.owner, name)
         if found is not None:
             return found
+        imported = self.names.of_file(self.file).static.get(name, "")
+        if imported and self.names.is_class(imported):
+            constant = Type(imported, self.file, self.owner) if self.names.is_enum(imported) else None
+            return self.names.field_type(imported, name) or constant
         return self._here(name, static=True) if name[:1].isupper() else None
 
     def _variable(self, node: int, name: str, depth: int) -> Type | None:
@@ -218,8 +222,11 @@ class Scope:
                 return None
             return self._substituted(first, call, depth)
         held = self.type_of(call.receiver, depth + 1) if call.receiver >= 0 else None
-        if held is None or held.static or self.class_of(held):
+        if held is None or held.static:
             return None
+        owner = self.class_of(held)
+        if owner:
+            return self.names.held_by(owner) if call.name in ELEMENT_GETTERS else None
         if call.name in ELEMENT_GETTERS and element(held.text):
             passes_on = call.name.endswith(("terator", "GetAwaiter"))
             return held if passes_on else held._replace(text=element(held.text))
