@@ -4,9 +4,10 @@ Candidates, by the rule that finds them (`focal_by` of a row):
 
     call_in_assertion   a call within the assertion, what is tested before what is expected, outer calls before inner ones
     call_of_variable    a call that made a variable that the assertion uses, up to three steps back
-    call_on_variable    the last call before the assertion on such a variable, or that is given it
+    call_on_variable    the last call before the assertion on such a variable, or that is given it, or an earlier one that the
+                        test is named after
     call_in_helper      a call within a method of the test class that one of the above leads to
-    last_call           the last call before the assertion
+    last_call           the last call before the assertion, or an earlier one that the test is named after
     method_by_name      a call whose receiver's type is unknown, where only one class has a method of that name
     name_of_test        no call: the method of the class under test that the test is named after
 
@@ -15,8 +16,8 @@ that the test class is named after (`FooTest`: `Foo`), then any other. Getters a
 is named after them. Confidence:
 
     high    the test is named after the method, and it is called in the assertion or made an asserted variable
-    medium  it is called in the assertion or made an asserted variable, or the test is named after it and it was called on an
-            asserted variable
+    medium  it is called in the assertion or made an asserted variable, or the test is named after it and it was called before
+            the assertion
     low     everything else
 """
 
@@ -38,7 +39,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ENDING = re.compile(r"(?:ing|ed|es|s)$")
 _GETTER = re.compile(r"(?:get|is|has|Get|Is|Has)[A-Z_]|(?:size|length|count|isEmpty|Count|Length|Size)$")
 _TEST_WORDS = frozenset({"test", "should", "tests", "can"})
-_CONSTRUCTOR_WORDS = frozenset({"constructor", "ctor", "construct", "creat", "new", "init", "instantiat"})
+_CONSTRUCTOR_WORDS = frozenset({"constructor", "ctor", "construct", "instantiat"})
 _TEST_CLASS = re.compile(r"^(?:Test(?=[A-Z]))|(?:Tests?|TestCase|UnitTests?|Fixture|TestFixture|IT|Specs?)$")
 
 
@@ -64,6 +65,7 @@ class Candidate:
         order: where it was found: number of the argument, in it of the statement of a function from the last one.
         node, last: the range of the call's nodes.
         steps: how many variables back it was found.
+        passed: whether it is only a step on the way to another call: `body` in `doc.body().html()`, `all` in `count(all())`.
     """
 
     declarations: tuple[Declaration, ...]
@@ -72,11 +74,16 @@ class Candidate:
     node: int
     last: int
     steps: int = 0
+    passed: bool = False
 
     @property
     def first(self) -> Declaration:
         """The one that stands for all."""
         return self.declarations[0]
+
+
+Found = tuple[tuple[Declaration, ...], str, int, int, bool]
+"""What a call may be of, the rule where it is not that of the place, first and last node, whether it is passed."""
 
 
 class FocalFinder:
@@ -96,7 +103,7 @@ class FocalFinder:
         self.helpers = helpers
         spelled = [word for word in words(test_name) if word not in _TEST_WORDS] + self._subject_and_rest[1]
         self.test_words = f" {' '.join(spelled)} "
-        self._found: dict[tuple[int, int], list[tuple[tuple[Declaration, ...], str, int, int]]] = {}
+        self._found: dict[tuple[int, int], list[Found]] = {}
         self._letters_of: dict[str, int] = {}
         self._matches: dict[str, int] = {}
 
@@ -165,8 +172,8 @@ class FocalFinder:
         direct = best.by in ("call_in_assertion", "call_of_variable")
         if named and direct:
             return "high"
-        weak = self._is_getter(best.first) or best.first.kind == "constructor"
-        if named and best.by == "call_on_variable" or not weak and direct and (
+        weak = best.passed or self._is_getter(best.first) or best.first.kind == "constructor"
+        if named and best.by in ("call_on_variable", "last_call") or not weak and direct and (
                 not best.steps or self._is_subject(best.first)):
             return "medium"
         return "low"
@@ -180,14 +187,15 @@ class FocalFinder:
                   "call_in_helper": 4, "last_call": 5}[candidate.by]
         subject = 0 if self._is_subject(declared) else 1
         order = (candidate.steps, *candidate.order)
-        if match and direct < 5 and (not subject or not self._is_getter(declared)):
-            return (0, -match, self._is_getter(declared), direct, order)
+        weak = candidate.passed or self._is_getter(declared)
+        if match and not (subject and weak) and not (weak and direct == 5):
+            return (0, -match, weak, direct, order)
         if match and direct < 2:
             return (3, -match, True, direct, order)
         if declared.kind == "constructor":
             return (11, direct, order)
-        if self._is_getter(declared):
-            return (10 if direct == 5 else 8 + (direct > 2), direct, order)
+        if weak:
+            return (10 if direct == 5 else 8 + (direct > 2), direct, self._is_getter(declared), order)
         if direct == 5:
             return (9.5, subject, order)
         return (1 + direct, subject, order)
@@ -249,23 +257,27 @@ class FocalFinder:
         key = (id(scope), expression)
         if key not in self._found:
             self._found[key] = list(self._calls_in(scope, expression, with_helpers))
-        for declarations, rule, node, last in self._found[key]:
-            yield Candidate(declarations, rule or by, order, node, last, steps)
+        for declarations, rule, node, last, passed in self._found[key]:
+            yield Candidate(declarations, rule or by, order, node, last, steps, passed)
 
     def _calls_in(self, scope: Scope, expression: int, with_helpers: bool) -> Iterator[
-            tuple[tuple[Declaration, ...], str, int, int]]:
+            Found]:
         last = scope.tree.last
-        for call in scope.code.calls(expression):
+        calls = scope.code.calls(expression)
+        on_the_way = {call.receiver for call in calls}
+        for call in calls:
             declarations, sure = scope.resolve(call)
             own = tuple(one for one in declarations if not one.extra["in_tests"]
                         and (one.extra["body"] or not one.extra["property"]))
             if own:
+                on_the_way.update(call.arguments or ())
                 own = self._with_body(own)
-                yield own, "" if sure else "method_by_name", call.node, last[call.node]
+                passed = call.node in on_the_way and not call.arguments and not call.creates
+                yield own, "" if sure else "method_by_name", call.node, last[call.node], passed
             elif with_helpers and (declarations or call.receiver < 0) and call.name in self.helpers:
                 helper = self.helpers[call.name]
                 for inner in self._calls(helper, helper.method, "call_in_helper", with_helpers=False):
-                    yield inner.declarations, "call_in_helper", call.node, last[call.node]
+                    yield inner.declarations, "call_in_helper", call.node, last[call.node], inner.passed
 
     def _variables(self, expression: int) -> list[str]:
         """Variables of the test that an expression uses, in order, each once."""
@@ -276,11 +288,11 @@ class FocalFinder:
             value = event.variable.value
             found = list(self._calls(self.scope, value, "call_of_variable", order, STEPS_BACK - steps))
             yield from found
-            weak = all(self._is_getter(one.first) or one.first.kind == "constructor" for one in found)
-            if weak and steps > 1:
-                for other in self._variables(value):
-                    if other != name:
-                        yield from self._made(other, event.place if event.place >= 0 else 0, order, steps - 1)
+            weak = all(one.passed or self._is_getter(one.first) or one.first.kind == "constructor" for one in found)
+            for other in self._variables(value) if steps > 1 else ():
+                for further in self._made(other, max(event.place, 0), order, steps - 1) if other != name else ():
+                    if weak or self._match(further.first):
+                        yield further
 
     @cached_property
     def _statements(self) -> list[tuple[int, frozenset[str]]]:
@@ -297,7 +309,8 @@ class FocalFinder:
                 continue
             found = list(self._calls(self.scope, node, "call_on_variable", order))
             if node in self.asserting:  # what an assertion reads changes nothing
-                found = [one for one in found if not self._is_getter(one.first) and one.first.kind != "constructor"]
+                found = [one for one in found if not one.passed and not self._is_getter(one.first)
+                         and one.first.kind != "constructor"]
             yield from [one for one in found if self._match(one.first)] if earlier else found
             earlier = earlier or bool(found)
 
@@ -305,11 +318,11 @@ class FocalFinder:
         tree = self.scope.tree
         places = [node for node, _ in self._statements if node not in self.asserting]
         places += [event.variable.value for event in self.scope.events if event.place >= 0 and event.variable.value >= 0]
+        earlier = False
         for node in sorted((one for one in places if tree.last[one] <= before), reverse=True):
             found = list(self._calls(self.scope, node, "last_call"))
-            if found:
-                yield from found
-                return
+            yield from [one for one in found if self._match(one.first)] if earlier else found
+            earlier = earlier or bool(found)
 
     # The name of the test alone
 

@@ -40,6 +40,13 @@ Given = Sequence[Type | None] | None
 TEXT_GETTERS = frozenset({"toString", "ToString", "trim", "substring", "Substring", "Trim", "toLowerCase", "toUpperCase"})
 """Methods outside the trees whose result is text."""
 
+QUERIES = frozenset(
+    "Aggregate All Any AsEnumerable AsQueryable Average Cast Concat Contains Count DefaultIfEmpty Distinct ElementAt Except First "
+    "FirstOrDefault GroupBy GroupJoin Intersect Join Last LastOrDefault LongCount Max Min OfType OrderBy OrderByDescending "
+    "Reverse Select SelectMany SequenceEqual Single SingleOrDefault Skip SkipWhile Sum Take TakeWhile ThenBy ToArray "
+    "ToDictionary ToList ToLookup Union Where Zip".split())
+"""Extension methods of the platform that projects bring along for its older versions."""
+
 TRUTH = frozenset({"==", "!=", "<", ">", "<=", ">=", "&&", "||"})
 
 
@@ -311,6 +318,8 @@ class Scope:
             return []
         named = [one for one in self.names.index.named(call.name) if one.kind == "method" and one.extra["extension"]
                  and not one.extra["in_tests"] and self._extends(one, held, owner)]
+        if call.name in QUERIES:  # of the platform, unless a test of this very class asks
+            named = [one for one in named if one.owner.rpartition(".")[2] in self.owner]
         found = self.names.fitting(named, given, call.generic)
         return found if len({one.owner for one in found}) == 1 else []
 
