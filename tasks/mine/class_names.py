@@ -15,6 +15,7 @@ _JAVA_IMPORT = re.compile(r"import\s+(?P<static>static\s+)?(?P<name>[\w.]+?)(?P<
 _USING = re.compile(r"(?:global\s+)?using\s+(?P<static>static\s+)?(?:(?P<alias>\w+)\s*=\s*)?(?:global::)?(?P<name>[\w.]+)")
 
 NUMBERS = ("byte", "sbyte", "short", "ushort", "char", "int", "uint", "long", "ulong", "float", "double", "decimal")
+PRIMITIVES = (*NUMBERS, "boolean")
 _BOXES = {"Integer": "int", "Long": "long", "Double": "double", "Float": "float", "Character": "char", "Boolean": "boolean",
           "Short": "short", "Byte": "byte", "bool": "boolean", "Boolean?": "boolean", "String": "string", "Int32": "int",
           "Int64": "long", "Object": "object"}
@@ -243,7 +244,7 @@ class Names:
         if taken:
             return 2 if passed and taken in self.lineage(passed) else NOT_OF_THIS_CLASS
         words = re.findall(r"[A-Z][a-z]+", erased(parameter))[-1:], re.findall(r"[A-Z][a-z]+", erased(argument.text))[-1:]
-        return 0.3 if words[0] and words[0] == words[1] else 0
+        return 0.7 if words[0] and words[0] == words[1] else 0
 
     def constructors(self, owner: str) -> list[Declaration]:
         """The constructors that a class declares, without those of the class itself."""
@@ -270,12 +271,17 @@ class Names:
 def fit(parameter: str, argument: str) -> float:
     """How well a value of one type fits a parameter of another."""
     parameter, argument = erased(parameter).rpartition(".")[2], erased(argument).rpartition(".")[2]
-    parameter, argument = _BOXES.get(parameter, parameter), _BOXES.get(argument, argument)
+    parameter, argument = _unboxed(parameter), _unboxed(argument)
     if not argument:
         return 0
     if parameter == argument:
         return 3
-    primitive = parameter in NUMBERS or parameter == "boolean"
+    if parameter.endswith("[]") and argument.endswith("[]"):
+        taken, passed = parameter[:-2], argument[:-2]
+        if taken in PRIMITIVES or passed in PRIMITIVES:
+            return IMPOSSIBLE
+        return 1 if taken == "object" or len(taken) == 1 else 0
+    primitive = parameter in PRIMITIVES
     if argument == "null":
         return IMPOSSIBLE if primitive else 0
     if argument == "lambda":
@@ -292,3 +298,9 @@ def fit(parameter: str, argument: str) -> float:
     if "[" in argument and "[" not in parameter:
         return 0.5 if parameter == "object" or len(parameter) == 1 else IMPOSSIBLE
     return 0.5 if parameter in ("object", "T", "E") else 0
+
+
+def _unboxed(name: str) -> str:
+    """One name for a type that has several; of arrays too."""
+    simple = name.rstrip("[]")
+    return _BOXES.get(simple, simple) + name[len(simple):]

@@ -24,6 +24,7 @@ is named after them. Confidence:
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -35,6 +36,9 @@ from .language_miner import Declaration
 from .scope import Scope
 
 STEPS_BACK = 3
+STATEMENTS_BACK = 20
+"""Statements with a call of the trees in which one is looked for that the test is named after."""
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ENDING = re.compile(r"(?:ing|ed|es|s)$")
 _GETTER = re.compile(r"(?:get|is|has|Get|Is|Has)[A-Z_]|(?:size|length|count|isEmpty|Count|Length|Size)$")
@@ -134,14 +138,14 @@ class FocalFinder:
         Raises:
             NoFocal: there is none, there are two as good, or it has no body.
         """
-        candidates = list(self._candidates(assertion))
+        candidates = self._candidates(assertion)
         if not candidates:
             return self._by_test_name()
         ranked = sorted(candidates, key=self._rank)
         best = ranked[0]
         if self._rank(best)[0] >= 10 and (named := self._named_method()) is not None:
             return named
-        for other in ranked[1:]:
+        for other in ranked[1:] if best.by not in ("call_on_variable", "last_call") else ():
             if self._rank(other) != self._rank(best) or other.declarations == best.declarations:
                 continue
             if other.first.qualified_name != best.first.qualified_name and not best.node <= other.node < best.last:
@@ -172,7 +176,7 @@ class FocalFinder:
         direct = best.by in ("call_in_assertion", "call_of_variable")
         if named and direct:
             return "high"
-        weak = best.passed or self._is_getter(best.first) or best.first.kind == "constructor"
+        weak = self._is_weak(best) or best.first.kind == "constructor"
         if named and best.by in ("call_on_variable", "last_call") or not weak and direct and (
                 not best.steps or self._is_subject(best.first)):
             return "medium"
@@ -187,7 +191,7 @@ class FocalFinder:
                   "call_in_helper": 4, "last_call": 5}[candidate.by]
         subject = 0 if self._is_subject(declared) else 1
         order = (candidate.steps, *candidate.order)
-        weak = candidate.passed or self._is_getter(declared)
+        weak = self._is_weak(candidate)
         if match and not (subject and weak) and not (weak and direct == 5):
             return (0, -match, weak, direct, order)
         if match and direct < 2:
@@ -203,6 +207,9 @@ class FocalFinder:
     def _is_subject(self, declared: Declaration) -> bool:
         return declared.owner in self._subject_and_rest[0]
 
+    def _is_weak(self, candidate: Candidate) -> bool:
+        return candidate.passed or self._is_getter(candidate.first)
+
     def _is_getter(self, declared: Declaration) -> bool:
         extra = declared.extra
         if extra["trivial"] or extra["property"] or extra["types"]:
@@ -210,12 +217,13 @@ class FocalFinder:
         return bool(_GETTER.match(declared.name)) or self.names.reads(declared)
 
     def _match(self, declared: Declaration) -> int:
-        """How many letters of the test's name a method is, where no other method of its class is more of it; 0 for none."""
+        """How many letters of the test's name a method is; 0 for none, and for a single word where another method of its
+        class is more of the name."""
         if declared.kind == "constructor":
             return int(bool(_CONSTRUCTOR_WORDS & set(self.test_words.split())))
         if declared.qualified_name not in self._matches:
             own = self._letters(declared.name)
-            if own and any(self._letters(other.name) > own for other in self.names.index.members(declared.owner)
+            if own and len(words(declared.name)) == 1 and any(self._letters(other.name) > own for other in self.names.index.members(declared.owner)
                            if other.name != declared.name and other.kind == "method"):
                 own = 0
             self._matches[declared.qualified_name] = own
@@ -236,20 +244,24 @@ class FocalFinder:
 
     # Candidates
 
-    def _candidates(self, assertion: Assertion) -> Iterator[Candidate]:
+    def _candidates(self, assertion: Assertion) -> list[Candidate]:
+        """Everything that may be the focal method; the calls before the assertion only where it and its variables lead to
+        nothing that the test is named after."""
         scope = self.scope
-        place = assertion.call.node
+        found: list[Candidate] = []
         for order, argument in enumerate(assertion.arguments):
             statements = scope.code.statements(argument) if scope.tree.types[argument] in scope.syntax.nested_functions else []
             for count, statement in enumerate(reversed(statements)):
-                yield from self._calls(scope, statement, "call_in_assertion", (order, count))
-            yield from self._calls(scope, argument, "call_in_assertion", (order, len(statements)))
+                found += self._calls(scope, statement, "call_in_assertion", (order, count))
+            found += self._calls(scope, argument, "call_in_assertion", (order, len(statements)))
         used = [((order, 0), name) for order, argument in enumerate(assertion.arguments) for name in self._variables(argument)]
         for order, name in used:
-            yield from self._made(name, place, order, STEPS_BACK)
-        for order, name in used:
-            yield from self._touched(name, assertion.statement, order)
-        yield from self._last_call(assertion.statement)
+            found += self._made(name, assertion.call.node, order, STEPS_BACK)
+        if not any(self._rank(one)[0] == 0 and not self._is_weak(one) for one in found):
+            for order, name in used:
+                found += self._touched(name, assertion.statement, order)
+            found += self._last_call(assertion.statement)
+        return found
 
     def _calls(self, scope: Scope, expression: int, by: str, order: tuple[int, int] = (0, 0), steps: int = 0,
                with_helpers: bool = True) -> Iterator[Candidate]:
@@ -288,7 +300,7 @@ class FocalFinder:
             value = event.variable.value
             found = list(self._calls(self.scope, value, "call_of_variable", order, STEPS_BACK - steps))
             yield from found
-            weak = all(one.passed or self._is_getter(one.first) or one.first.kind == "constructor" for one in found)
+            weak = all(self._is_weak(one) or one.first.kind == "constructor" for one in found)
             for other in self._variables(value) if steps > 1 else ():
                 for further in self._made(other, max(event.place, 0), order, steps - 1) if other != name else ():
                     if weak or self._match(further.first):
@@ -303,26 +315,34 @@ class FocalFinder:
     def _touched(self, name: str, before: int, order: tuple[int, int]) -> Iterator[Candidate]:
         """Candidates of the last statement on a variable, and of earlier ones what the test is named after."""
         tree = self.scope.tree
-        earlier = False
+        earlier = 0
         for node, used in reversed(self._statements):
             if tree.last[node] > before or name not in used:
                 continue
             found = list(self._calls(self.scope, node, "call_on_variable", order))
             if node in self.asserting:  # what an assertion reads changes nothing
-                found = [one for one in found if not one.passed and not self._is_getter(one.first)
-                         and one.first.kind != "constructor"]
+                found = [one for one in found if not self._is_weak(one) and one.first.kind != "constructor"]
             yield from [one for one in found if self._match(one.first)] if earlier else found
-            earlier = earlier or bool(found)
+            earlier += bool(found)
+            if earlier > STATEMENTS_BACK:
+                return
 
     def _last_call(self, before: int) -> Iterator[Candidate]:
         tree = self.scope.tree
-        places = [node for node, _ in self._statements if node not in self.asserting]
-        places += [event.variable.value for event in self.scope.events if event.place >= 0 and event.variable.value >= 0]
-        earlier = False
-        for node in sorted((one for one in places if tree.last[one] <= before), reverse=True):
-            found = list(self._calls(self.scope, node, "last_call"))
+        earlier = 0
+        for node in reversed(self._places[:bisect_left(self._places, before)]):
+            found = list(self._calls(self.scope, node, "last_call")) if tree.last[node] <= before else []
             yield from [one for one in found if self._match(one.first)] if earlier else found
-            earlier = earlier or bool(found)
+            earlier += bool(found)
+            if earlier > STATEMENTS_BACK:
+                return
+
+    @cached_property
+    def _places(self) -> list[int]:
+        """Statements of the test that assert nothing, and values that its variables get, in order."""
+        places = {node for node, _ in self._statements if node not in self.asserting}
+        places |= {event.variable.value for event in self.scope.events if event.place >= 0 and event.variable.value >= 0}
+        return sorted(places)
 
     # The name of the test alone
 

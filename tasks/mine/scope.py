@@ -175,7 +175,8 @@ class Scope:
                 continue
             if variable.value >= 0:
                 made = self._made(variable, depth)
-                if made is not None and not made.static and (self.class_of(made) or not variable.type and made.text != "null"):
+                if made is not None and not made.static and (
+                        self.class_of(made) or not variable.type and made.text not in ("", "null")):
                     return made
             if variable.type:
                 declared = self._here(variable.type)
