@@ -40,6 +40,8 @@ class TestRules:
     test_annotations: ClassVar[frozenset[str]]
     setup_annotations: ClassVar[frozenset[str]]
     setup_names: ClassVar[frozenset[str]] = frozenset()
+    vocabulary: ClassVar[frozenset[str]]
+    """Simple names of the classes that assertions are made of."""
     any_assertion: ClassVar[re.Pattern[str]]
     """Names of calls that assert, in some vocabulary or other."""
     equality: ClassVar[re.Pattern[str]] = re.compile(r"(?i)(?:equal|same)")

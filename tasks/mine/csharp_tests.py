@@ -23,6 +23,7 @@ class CSharpTests(TestRules):
 
     test_annotations = frozenset({"Test", "TestCase", "TestCaseSource", "Theory", "Fact", "TestMethod", "DataTestMethod"})
     setup_annotations = frozenset({"SetUp", "OneTimeSetUp", "TestFixtureSetUp", "TestInitialize", "ClassInitialize"})
+    vocabulary = OWNERS | {"Is", "Has", "Does", "Contains", "Throws", "Assume"}
     any_assertion = re.compile(r"[Aa]ssert(?:[A-Z_]\w*)?$")
     equality = re.compile(r"(?:Equal|Same|Equivalent)")
     _own_kinds = re.compile(r"\w+(?:Fact|Theory|TestMethod)$")

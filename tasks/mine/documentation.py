@@ -59,7 +59,7 @@ def _inline(match: re.Match[str]) -> str:
 def _cref(target: str) -> str:
     """The name that a reference shows: `Foo.Bar` of `M:Space.Foo.Bar(System.Int32)` and `Foo` of `T:Space.Foo`."""
     kind, _, name = target.rpartition(":")
-    name = re.sub(r"`+\d+", "", name.partition("(")[0])
+    name = re.sub(r"`+\d+", "", name.partition("(")[0]).replace("{", "&lt;").replace("}", "&gt;")
     parts = name.split(".")
     return ".".join(parts[-2:] if kind in ("M", "P", "F", "E") else parts[-1:])
 

@@ -34,6 +34,7 @@ from .class_names import Names
 from .class_tests import Assertion
 from .language_miner import Declaration
 from .scope import Scope
+from .syntax import Call
 
 STEPS_BACK = 3
 STATEMENTS_BACK = 20
@@ -97,13 +98,16 @@ class FocalFinder:
         scope: the names of the test.
         test_name: name of the test method.
         asserting: nodes of the statements of the test that assert.
+        vocabulary: simple names of the classes that assertions are made of, which are focal in no test but their own.
         helpers: simple name -> scope of a method of the same class, or of its file, that is no test.
     """
 
-    def __init__(self, scope: Scope, test_name: str, asserting: Collection[int], helpers: Mapping[str, Scope]):
+    def __init__(self, scope: Scope, test_name: str, asserting: Collection[int], helpers: Mapping[str, Scope],
+                 vocabulary: frozenset[str] = frozenset()):
         self.scope = scope
         self.names: Names = scope.names
         self.asserting = asserting
+        self.vocabulary = vocabulary - {name.rpartition(".")[2] for name in self._subject_and_rest[0]}
         self.helpers = helpers
         spelled = [word for word in words(test_name) if word not in _TEST_WORDS] + self._subject_and_rest[1]
         self.test_words = f" {' '.join(spelled)} "
@@ -278,6 +282,8 @@ class FocalFinder:
         calls = scope.code.calls(expression)
         on_the_way = {call.receiver for call in calls}
         for call in calls:
+            if self._is_vocabulary(scope, call):
+                continue
             declarations, sure = scope.resolve(call)
             own = tuple(one for one in declarations if not one.extra["in_tests"]
                         and (one.extra["body"] or not one.extra["property"]))
@@ -290,6 +296,14 @@ class FocalFinder:
                 helper = self.helpers[call.name]
                 for inner in self._calls(helper, helper.method, "call_in_helper", with_helpers=False):
                     yield inner.declarations, "call_in_helper", call.node, last[call.node], inner.passed
+
+    def _is_vocabulary(self, scope: Scope, call: Call) -> bool:
+        """Whether a call is one of the words of an assertion: `Is.EqualTo(2)`."""
+        node, tree = call.receiver, scope.tree
+        while node >= 0 and tree.types[node] not in scope.syntax.identifiers:
+            inner = scope.code.call(node)
+            node = inner.receiver if inner is not None else -1
+        return node >= 0 and tree.code(node) in self.vocabulary
 
     def _variables(self, expression: int) -> list[str]:
         """Variables of the test that an expression uses, in order, each once."""

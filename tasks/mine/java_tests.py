@@ -32,6 +32,7 @@ class JavaTests(TestRules):
     setup_annotations = frozenset({"Before", "BeforeEach", "BeforeClass", "BeforeAll", "BeforeMethod", "BeforeTest",
                                    "BeforeSuite"})
     setup_names = frozenset({"setUp"})
+    vocabulary = (OWNERS | {"Matchers", "CoreMatchers", "Mockito", "Is", "BDDAssertions"}) - {"", "this", "super"}
     any_assertion = re.compile(r"assert(?:[A-Z_]\w*)?$")
 
     def __init__(self, syntax: JavaSyntax):

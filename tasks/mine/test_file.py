@@ -117,7 +117,8 @@ class Test:
     @cached_property
     def _finder(self) -> FocalFinder:
         asserting = {assertion.statement for assertion in self.all}
-        return FocalFinder(self.file.scope(self.node, self.declared), self.declared.name, asserting, self.file.helpers)
+        return FocalFinder(self.file.scope(self.node, self.declared), self.declared.name, asserting, self.file.helpers,
+                           self.file.rules.vocabulary)
 
     def row(self, assertion: Assertion) -> dict[str, Any]:
         """The row of an assertion.

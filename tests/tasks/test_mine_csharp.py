@@ -369,6 +369,7 @@ def test_summaries(tmp_path: Path) -> None:
      "Is x of B or null, p."),
     ('/// <summary>See <see cref="Foo">the foo</see>.<para>More.</para></summary>', "See the foo.\n\nMore."),
     ("/**\n * <summary>\n * In a block.\n * </summary>\n */", "In a block."),
+    ('/// <summary>A <see cref="Nullable{Int32}"/>.</summary>', "A Nullable<Int32>."),
     ("/// <inheritdoc/>", ""),
 ])
 def test_xml_comments_as_text(comment: str, text: str) -> None:

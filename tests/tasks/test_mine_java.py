@@ -354,6 +354,23 @@ def test_broken_files_are_counted_and_never_fatal(tmp_path: Path) -> None:
         JavaMiner().declarations(SourceFile("lib/a.java", "lib", "]]] ((( 12 %%% \x00"))
 
 
+def test_a_file_cut_off_anywhere_is_never_fatal(tmp_path: Path) -> None:
+    text = test_class("""
+    private Parser parser = new Parser("a");
+    @Test public void testParse() {
+        for (String part : parser.parse()) { assertThat(part).isEqualTo("é").isNotNull(); }
+        assertThrows(Error.class, () -> { parser.skip(1); parser.measure("a" + 'b'); });
+    }""")
+    seen = 0
+    for end in range(0, len(text), 7):
+        try:
+            tree = Tree(tmp_path, {**LIBRARY, TEST: text[:end]})
+            seen += tree.assertions().found
+        except Unparsable:
+            continue
+    assert seen
+
+
 def test_declarations(tmp_path: Path) -> None:
     tree = Tree(tmp_path, {**LIBRARY, TEST: test_class("@Test public void works() { }"),
                            "src/main/java/box/Outer.java": '''
