@@ -29,7 +29,6 @@ class CSharpSyntax(Syntax):
     properties = frozenset({"property_declaration", "indexer_declaration"})
     generics_are_told = True
     nested_functions = frozenset({"lambda_expression", "anonymous_method_expression", "local_function_statement"})
-    expression_lambdas = frozenset({"lambda_expression"})
     blocks = frozenset({"block", "switch_section"})
     hollow = frozenset({"block", "for_statement", "for_each_statement", "while_statement", "if_statement"})
     strings = frozenset({"string_literal", "verbatim_string_literal", "raw_string_literal",

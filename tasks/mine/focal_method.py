@@ -27,7 +27,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from .class_names import Names
@@ -35,17 +35,13 @@ from .class_tests import Assertion
 from .language_miner import Declaration
 from .scope import Scope
 from .syntax import Call
+from .test_names import TestNames
 
 STEPS_BACK = 3
 STATEMENTS_BACK = 20
 """Statements with a call of the trees in which one is looked for that the test is named after."""
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_ENDING = re.compile(r"(?:ing|ed|es|s)$")
 _GETTER = re.compile(r"(?:get|is|has|Get|Is|Has)[A-Z_]|(?:size|length|count|isEmpty|Count|Length|Size)$")
-_TEST_WORDS = frozenset({"test", "should", "tests", "can"})
-_CONSTRUCTOR_WORDS = frozenset({"constructor", "ctor", "construct", "instantiat"})
-_TEST_CLASS = re.compile(r"^(?:Test(?=[A-Z]))|(?:Tests?|TestCase|UnitTests?|Fixture|TestFixture|IT|Specs?)$")
 
 
 class NoFocal(Exception):
@@ -107,34 +103,11 @@ class FocalFinder:
         self.scope = scope
         self.names: Names = scope.names
         self.asserting = asserting
-        self.vocabulary = vocabulary - {name.rpartition(".")[2] for name in self._subject_and_rest[0]}
+        declared = self.names.index.in_file(scope.file)
+        self.test = TestNames(self.names, test_name, scope.owner, declared[0].extra["package"] if declared else "")
+        self.vocabulary = vocabulary - {name.rpartition(".")[2] for name in self.test.subject}
         self.helpers = helpers
-        spelled = [word for word in words(test_name) if word not in _TEST_WORDS] + self._subject_and_rest[1]
-        self.test_words = f" {' '.join(spelled)} "
         self._found: dict[tuple[int, int], list[Found]] = {}
-        self._letters_of: dict[str, int] = {}
-        self._matches: dict[str, int] = {}
-
-    @cached_property
-    def _subject_and_rest(self) -> tuple[frozenset[str], list[str]]:
-        """Qualified names of the class under test and of what it is made from, and the words of the test class's name
-        behind it."""
-        for part in reversed(self.scope.owner.split(".")):
-            name = _TEST_CLASS.sub("", part)
-            spelled = _WORD.findall(name) if name != part else []
-            for count in range(len(spelled), 0, -1):
-                found = [one for one in self.names.index.named("".join(spelled[:count]))
-                         if one.kind == "class" and not one.extra["in_tests"]]
-                near = [one for one in found if one.extra["package"] == self._package] or found
-                if near and (count == len(spelled) or count > 1):
-                    lineage = self.names.lineage(near[0].qualified_name)
-                    return frozenset(lineage), [stem(word) for word in spelled[count:]]
-        return frozenset(), []
-
-    @cached_property
-    def _package(self) -> str:
-        declared = self.names.index.in_file(self.scope.file)
-        return declared[0].extra["package"] if declared else ""
 
     def find(self, assertion: Assertion) -> Focal:
         """The best candidate.
@@ -147,8 +120,8 @@ class FocalFinder:
             return self._by_test_name()
         ranked = sorted(candidates, key=self._rank)
         best = ranked[0]
-        if self._rank(best)[0] >= 10 and (named := self._named_method()) is not None:
-            return named
+        if self._rank(best)[0] >= 10 and (named := self.test.named_method()) is not None:
+            return Focal(named, "name_of_test", "low", True)
         for other in ranked[1:] if best.by not in ("call_on_variable", "last_call") else ():
             if self._rank(other) != self._rank(best) or other.declarations == best.declarations:
                 continue
@@ -161,7 +134,7 @@ class FocalFinder:
             raise NoFocal("ambiguous_focal_method")
         if not best.first.extra["body"]:
             raise NoFocal("focal_method_without_body")
-        named = self._match(best.first) > 0
+        named = self.test.match(best.first) > 0
         return Focal(best.first, best.by, self._confidence(best, named), named)
 
     def _with_body(self, declarations: tuple[Declaration, ...]) -> tuple[Declaration, ...]:
@@ -174,7 +147,7 @@ class FocalFinder:
                  for member in self.names.index.members(heir.qualified_name)
                  if member.name == declared.name and member.extra["body"] and member.kind == "method"
                  and len(member.extra["types"]) == len(declared.extra["types"])]
-        return tuple([member for member in found if member.owner in self._subject_and_rest[0]] or found) or declarations
+        return tuple([member for member in found if member.owner in self.test.subject] or found) or declarations
 
     def _confidence(self, best: Candidate, named: bool) -> str:
         direct = best.by in ("call_in_assertion", "call_of_variable")
@@ -190,7 +163,7 @@ class FocalFinder:
 
     def _rank(self, candidate: Candidate) -> tuple[Any, ...]:
         declared = candidate.first
-        match = self._match(declared)
+        match = self.test.match(declared)
         direct = {"call_in_assertion": 0, "call_of_variable": 1, "method_by_name": 2, "call_on_variable": 3,
                   "call_in_helper": 4, "last_call": 5}[candidate.by]
         subject = 0 if self._is_subject(declared) else 1
@@ -209,7 +182,7 @@ class FocalFinder:
         return (1 + direct, subject, order)
 
     def _is_subject(self, declared: Declaration) -> bool:
-        return declared.owner in self._subject_and_rest[0]
+        return declared.owner in self.test.subject
 
     def _is_weak(self, candidate: Candidate) -> bool:
         return candidate.passed or self._is_getter(candidate.first)
@@ -219,32 +192,6 @@ class FocalFinder:
         if extra["trivial"] or extra["property"] or extra["types"]:
             return extra["trivial"] or extra["property"]
         return bool(_GETTER.match(declared.name)) or self.names.reads(declared)
-
-    def _match(self, declared: Declaration) -> int:
-        """How many letters of the test's name a method is; 0 for none, and for a single word where another method of its
-        class is more of the name."""
-        if declared.kind == "constructor":
-            return int(bool(_CONSTRUCTOR_WORDS & set(self.test_words.split())))
-        if declared.qualified_name not in self._matches:
-            own = self._letters(declared.name)
-            if own and len(words(declared.name)) == 1 and any(self._letters(other.name) > own for other in self.names.index.members(declared.owner)
-                           if other.name != declared.name and other.kind == "method"):
-                own = 0
-            self._matches[declared.qualified_name] = own
-        return self._matches[declared.qualified_name]
-
-    def _letters(self, name: str) -> int:
-        """How many letters of the test's name a name is; counted twice where the whole name is in it."""
-        if name not in self._letters_of:
-            spelled = words(name)
-            found = 2 * sum(map(len, spelled)) if self._has(spelled) else 0
-            if not found and spelled[:1] in (("get",), ("is",), ("has",), ("set",), ("to",)) and self._has(spelled[1:]):
-                found = sum(map(len, spelled[1:]))
-            self._letters_of[name] = found
-        return self._letters_of[name]
-
-    def _has(self, spelled: tuple[str, ...]) -> bool:
-        return bool(spelled) and f" {' '.join(spelled)} " in self.test_words
 
     # Candidates
 
@@ -317,7 +264,7 @@ class FocalFinder:
             weak = all(self._is_weak(one) or one.first.kind == "constructor" for one in found)
             for other in self._variables(value) if steps > 1 else ():
                 for further in self._made(other, max(event.place, 0), order, steps - 1) if other != name else ():
-                    if weak or self._match(further.first):
+                    if weak or self.test.match(further.first):
                         yield further
 
     @cached_property
@@ -336,7 +283,7 @@ class FocalFinder:
             found = list(self._calls(self.scope, node, "call_on_variable", order))
             if node in self.asserting:  # what an assertion reads changes nothing
                 found = [one for one in found if not self._is_weak(one) and one.first.kind != "constructor"]
-            yield from [one for one in found if self._match(one.first)] if earlier else found
+            yield from [one for one in found if self.test.match(one.first)] if earlier else found
             earlier += bool(found)
             if earlier > STATEMENTS_BACK:
                 return
@@ -346,7 +293,7 @@ class FocalFinder:
         earlier = 0
         for node in reversed(self._places[:bisect_left(self._places, before)]):
             found = list(self._calls(self.scope, node, "last_call")) if tree.last[node] <= before else []
-            yield from [one for one in found if self._match(one.first)] if earlier else found
+            yield from [one for one in found if self.test.match(one.first)] if earlier else found
             earlier += bool(found)
             if earlier > STATEMENTS_BACK:
                 return
@@ -361,33 +308,7 @@ class FocalFinder:
     # The name of the test alone
 
     def _by_test_name(self) -> Focal:
-        found = self._named_method()
+        found = self.test.named_method()
         if found is None:
             raise NoFocal("no_focal_method")
-        return found
-
-    def _named_method(self) -> Focal | None:
-        """The one method of the class under test that the test is named after."""
-        best: list[Declaration] = []
-        most = 0
-        for owner in self._subject_and_rest[0]:
-            for member in self.names.index.members(owner):
-                letters = self._letters(member.name) if member.kind == "method" and member.extra["body"] else 0
-                if letters > most:
-                    best, most = [member], letters
-                elif letters and letters == most:
-                    best.append(member)
-        return Focal(best[0], "name_of_test", "low", True) if len(best) == 1 else None
-
-
-@lru_cache(maxsize=50_000)
-def words(name: str) -> tuple[str, ...]:
-    """The words of a name, in small letters, without endings."""
-    return tuple(stem(word) for word in _WORD.findall(name))
-
-
-def stem(word: str) -> str:
-    """A word without the ending that makes it another form of itself."""
-    word = word.lower()
-    word = _ENDING.sub("", word) if len(word) > 3 else word
-    return word.removesuffix("e") if len(word) > 2 else word
+        return Focal(found, "name_of_test", "low", True)

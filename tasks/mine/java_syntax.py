@@ -25,7 +25,6 @@ class JavaSyntax(Syntax):
     methods = {"method_declaration": "method", "constructor_declaration": "constructor",
                "compact_constructor_declaration": "constructor"}
     nested_functions = frozenset({"lambda_expression", "class_body"})
-    expression_lambdas = frozenset({"lambda_expression"})
     blocks = frozenset({"block", "constructor_body", "switch_block_statement_group"})
     hollow = frozenset({"block", "for_statement", "enhanced_for_statement", "while_statement", "if_statement"})
     strings = frozenset({"string_literal", "text_block"})

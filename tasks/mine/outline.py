@@ -7,7 +7,7 @@ Documentation in front of a member is part of its byte range. What else the rule
                 file also `imports` (the statements)
     methods     `types` (of the parameters), `required` (arguments that a call has to give), `variadic`, `returns`, `body`
                 (whether there is one), `trivial` (whether it does no more than read or write a field), `property`, `generic`,
-                `extension`, `static`, `annotations`, `documentation` (its byte range, or None)
+                `extension`, `static`, `documentation` (its byte range, or None)
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class _OutlineReader:
         modifiers = syntax.modifiers(tree, node)
         extra = {"package": package, "types": types, "required": required, "variadic": variadic, "body": body,
                  "returns": syntax.returns(tree, node), "trivial": len(tail) < 200 and bool(_TRIVIAL.match(tail)),
-                 "property": is_property, "generic": generic, "static": "static" in modifiers, "annotations": syntax.annotations(tree, node),
+                 "property": is_property, "generic": generic, "static": "static" in modifiers,
                  "extension": "static" in modifiers and self._takes_this(node),
                  "documentation": documentation_range(syntax, tree, node)}
         fixed = None if variadic or required < len(types) else len(types)

@@ -79,7 +79,6 @@ class Syntax:
     """Whether a generic method and another of the same parameters are two."""
     nested_functions: ClassVar[frozenset[str]]
     """Functions and classes inside a method."""
-    expression_lambdas: ClassVar[frozenset[str]]
     statement: ClassVar[str] = "expression_statement"
     blocks: ClassVar[frozenset[str]]
     """Nodes whose children are statements, any number of them."""
