@@ -44,6 +44,9 @@ STATEMENTS_BACK = 20
 _GETTER = re.compile(r"(?:get|is|has|Get|Is|Has)[A-Z_]|(?:size|length|count|isEmpty|Count|Length|Size)$")
 
 
+RULES = ("call_in_assertion", "call_of_variable", "method_by_name", "call_on_variable", "call_in_helper", "last_call")
+
+
 class NoFocal(Exception):
     """There is none; the text is the reason under which this is counted."""
 
@@ -162,24 +165,25 @@ class FocalFinder:
     # Ranks
 
     def _rank(self, candidate: Candidate) -> tuple[Any, ...]:
+        """The smaller, the better. Its first number: 0 for what the test is named after, but getters of other classes; 1 to
+        5 for other methods by the rule that found them; 3 for those getters; 8 and 9 for other getters; 9.5 for the last
+        call; 10 for a getter as that; 11 for constructors."""
         declared = candidate.first
+        rule = RULES.index(candidate.by)
         match = self.test.match(declared)
-        direct = {"call_in_assertion": 0, "call_of_variable": 1, "method_by_name": 2, "call_on_variable": 3,
-                  "call_in_helper": 4, "last_call": 5}[candidate.by]
-        subject = 0 if self._is_subject(declared) else 1
+        other = not self._is_subject(declared)
         order = (candidate.steps, *candidate.order)
         weak = self._is_weak(candidate)
-        if match and not (subject and weak) and not (weak and direct == 5):
-            return (0, -match, weak, direct, order)
-        if match and direct < 2:
-            return (3, -match, True, direct, order)
+        last = candidate.by == "last_call"
+        if match and not (weak and (other or last)):
+            return (0, -match, weak, rule, order)
+        if match and rule < 2:
+            return (3, -match, True, rule, order)
         if declared.kind == "constructor":
-            return (11, direct, order)
+            return (11, rule, order)
         if weak:
-            return (10 if direct == 5 else 8 + (direct > 2), direct, self._is_getter(declared), order)
-        if direct == 5:
-            return (9.5, subject, order)
-        return (1 + direct, subject, order)
+            return (10 if last else 8 + (rule > 2), rule, self._is_getter(declared), order)
+        return (9.5 if last else 1 + rule, other, order)
 
     def _is_subject(self, declared: Declaration) -> bool:
         return declared.owner in self.test.subject
