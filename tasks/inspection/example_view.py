@@ -42,6 +42,7 @@ def example_card(split: str, example: Example, task: Task, first: bool) -> str:
         parts = [viewer, shown]
     if answer in LANGUAGES and task.placeholder is None and target:
         parts.append(f"<details><summary>Graph of the target</summary>{_viewer(target, answer, f'{example.id}: target')}</details>")
+    parts.append(_around(example))
     lines = count(len(example.source.splitlines()))
     title = (f"<b>{_text(example.id)}</b><span>{escape(split)} · {escape(example.language)} · {lines} "
              f"{'line' if lines == '1' else 'lines'}</span>")
@@ -61,6 +62,21 @@ def _chips(example: Example) -> str:
         if text and "\n" not in text and len(text) <= LONGEST_VALUE:
             chips.append(f"<li><span>{_text(words(name))}</span> {escape(text)}</li>")
     return f'<ul class="chips">{"".join(chips)}</ul>' if chips else ""
+
+
+def _around(example: Example) -> str:
+    """Metadata of several parts, such as the `context` of mined rows: what stands around the source and no model is shown."""
+    shown = []
+    for name, value in example.metadata.items():
+        if isinstance(value, dict) and any(value.values()):
+            parts = (f"{words(str(part))}\n{_indented(held)}" for part, held in value.items() if held)
+            shown.append(f"<details><summary>{_text(words(name).capitalize())}</summary><pre>{_text(chr(10).join(parts))}</pre></details>")
+    return "".join(shown)
+
+
+def _indented(value: object) -> str:
+    lines = map(str, value) if isinstance(value, (list, tuple)) else str(value).split("\n")
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _changes(source: str, target: str) -> str:

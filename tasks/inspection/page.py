@@ -181,8 +181,8 @@ def _examples(figures: Figures, progress: bool) -> str:
 
 
 def _facts(figures: Figures) -> str:
-    rows = [[name, value] for name, value in flattened(figures.facts)]
-    return f'<div class="card">{_table(["fact", "value"], rows, "facts")}</div>' if rows else ""
+    rows = "".join(f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in flattened(figures.facts))
+    return f'<dl class="card">{rows}</dl>' if rows else ""
 
 
 # ------------------------------------------------------------------------------------------------------- small parts
@@ -190,10 +190,10 @@ def _text(text: str) -> str:
     return escape(visible(text))
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "numbers") -> str:
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     body = "".join(f'<tr><th scope="row">{_text(row[0])}</th>' + "".join(f"<td>{_text(cell)}</td>" for cell in row[1:]) + "</tr>"
                    for row in rows)
-    return (f'<div class="scroll"><table class="{kind}"><thead><tr>{"".join(f"<th>{_text(name)}</th>" for name in head)}</tr></thead>'
+    return (f'<div class="scroll"><table class="numbers"><thead><tr>{"".join(f"<th>{_text(name)}</th>" for name in head)}</tr></thead>'
             f"<tbody>{body}</tbody></table></div>")
 
 

@@ -104,11 +104,13 @@ def test_sections_without_content_are_left_out(figures: Figures) -> None:
 
 def test_a_task_with_a_placeholder_shows_its_target(tmp_path: Path) -> None:
     task = get_task("assert")
-    row = {"source": 'def test():\n    "<AssertPlaceHolder>"\n', "target": "assert f() == 17"}
+    row = {"source": 'def test():\n    "<AssertPlaceHolder>"\n', "target": "assert f() == 17",
+           "context": {"class": "class A<T>:\n    def f()", "callees": [], "imports": ["import a", "import b"]}}
     for split in ("train", "valid", "test"):
         (tmp_path / f"{split}.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     page = Page(render(inspect_dataset(load_source(f"file:{tmp_path}", task, progress=False), task)))
     assert page.problems == [] and "assert f() == 17" in page.texts and len(page.frames) == 1
+    assert "class\n    class A<T>:\n        def f()\nimports\n    import a\n    import b" in page.texts
 
 
 # ---------------------------------------------------------------------------------------------------- with a browser
