@@ -118,9 +118,11 @@ def _graphs(figures: Figures) -> list[Table]:
 def _drops(figures: Figures) -> Table | None:
     if not figures.drops:
         return None
-    table = _table("Dropped while the data set was made", ["reason", "examples"], wraps=True)
-    for reason, dropped in sorted(figures.drops.items(), key=lambda item: -item[1]):
-        _row(table, visible(words(reason)), count(dropped))
+    dropped, left = sum(figures.drops.values()), sum(figures.counts.values())
+    table = _table(f"Dropped when the data set was made: {count(dropped)} of {count(dropped + left)} found",
+                   ["reason", "dropped", "of those found"], wraps=True)
+    for reason, many in sorted(figures.drops.items(), key=lambda item: -item[1]):
+        _row(table, visible(words(reason)), count(many), percent(many, dropped + left))
     return table
 
 

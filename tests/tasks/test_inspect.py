@@ -305,6 +305,25 @@ def test_what_is_not_there_ends_with_1(tmp_path: Path, folder: Path, capsys: pyt
     assert "tasks: " in capsys.readouterr().err
 
 
+def test_a_mined_tree_without_tests_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "library.py").write_text("def f():\n    return 1\n", encoding="utf-8")
+    assert main(["inspect", f"mine:{tmp_path}", "--task", "assert", "--quiet"]) == 1
+    _one_line(capsys, "no tests in .*looked for")
+
+
+def test_drops_are_shown_with_what_was_found(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from dataclasses import replace
+
+    from tasks.inspection.terminal import show, wide_console
+
+    dataset = load_source(f"file:{folder}", REPAIR, progress=False)
+    dropped = replace(dataset, description={**dataset.description, "drops": {"too_long": 5, "[odd]": 10}, "found": 30})
+    show(inspect_dataset(dropped, REPAIR, graphs=0, examples=0), wide_console())
+    shown = capsys.readouterr().out
+    assert "15 of 30 found" in shown and "│ [odd]    │      10 │         33.3 % │" in shown
+    assert shown.index("[odd]") < shown.index("too long")  # the most frequent first
+
+
 def test_commands_and_their_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
