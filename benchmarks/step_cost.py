@@ -97,9 +97,10 @@ def work(options: argparse.Namespace) -> None:
                 break
             if line.strip() == "step":
                 graph_side.begin()
+                processor = time.process_time()
                 taken = stepper(batches[count % len(batches)])
                 count += 1
-                print(json.dumps({"step": taken, "graph": graph_side.end()}), flush=True)
+                print(json.dumps({"step": taken, "processor": time.process_time() - processor, "graph": graph_side.end()}), flush=True)
             else:
                 print("{}", flush=True)
     print(json.dumps({"trainable": model.trainable_count(), "start": start_bytes, "peak": peak.bytes,

@@ -24,6 +24,8 @@ class AdaptedModel(nn.Module, ABC):
         sizes: a field of the settings and its values by which the number of parameters grows, for budgets.
         reads_graph: whether batches must hold graphs.
         changes_backbone: whether the backbone's own weights are what is trained.
+        narrow_backbone: whether the backbone's weights are only multiplied with, so that `Backbone.narrow_weights` changes
+            nothing.
         default_learning_rate: AdamW's, used unless one is given (`README.md` says how they were chosen).
         artefact: name of the folder that `save` writes to within a run.
         remark: what a reader of a results table has to know, or "".
@@ -39,6 +41,7 @@ class AdaptedModel(nn.Module, ABC):
     sizes: tuple[str, tuple[int, ...]] = ("", ())
     reads_graph = False
     changes_backbone = False
+    narrow_backbone = True
     default_learning_rate = 0.0
     artefact = "adapter"
     remark = ""
@@ -119,6 +122,9 @@ class AdaptedModel(nn.Module, ABC):
         """Training mode for the trained parts; the frozen backbone stays in evaluation mode, without dropout."""
         super().train(mode)
         self.language_model.eval()
+        # Not before it is used: the backbone may have been lent to a method only to be looked at.
+        if self.narrow_backbone and not self.changes_backbone:
+            self.backbone.narrow_weights()
         return self
 
 

@@ -55,7 +55,7 @@ class Backbone:
     """A frozen encoder-decoder with its tokenizer. No parameter requires gradient, dropout is off.
 
     Attributes: `model`, `tokenizer`, `name` (hub id or folder), `revision`, `fingerprint` (SHA-256 over the weights as
-    stored), `precision` ("float32" or "bfloat16": of the arithmetic; weights stay in float32), `precision_reason`.
+    stored), `precision` ("float32" or "bfloat16": of the arithmetic; see `narrow_weights`), `precision_reason`.
     """
 
     def __init__(self, model, tokenizer, name: str, revision: str | None, fingerprint: str):
@@ -99,6 +99,19 @@ class Backbone:
             remedy = " (float16 overflows in T5)" if precision == "float16" else ""
             raise ConfigurationError(f"precision {precision!r}{remedy}; expected one of: {', '.join(PRECISIONS)}")
         self.precision, self.precision_reason = (precision, "asked for") if precision != "auto" else choose_precision(self)
+
+    def narrow_weights(self) -> None:
+        """Keeps the frozen weights of matrix products in bfloat16 where products are computed in it.
+
+        Autocast rounds a frozen weight again at every use, so the results are the same bit for bit, without the time for
+        that and in half of the memory. What is read elsewhere too (embeddings, a head tied to them) stays in float32.
+        """
+        if self.precision != "bfloat16":
+            return
+        for module in self.model.modules():
+            if isinstance(module, torch.nn.Linear) and module.weight is not self.embedding_weight:
+                if not module.weight.requires_grad and module.weight.dtype == torch.float32:
+                    module.weight.data = module.weight.data.to(torch.bfloat16)
 
     def encode(self, embeddings: torch.Tensor, attention_mask: torch.Tensor) -> BaseModelOutput:
         """Encoder states [B, T, D] of input embeddings [B, T, D]."""

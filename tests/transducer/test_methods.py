@@ -370,6 +370,37 @@ def test_both_graph_engines_give_the_same_logits(method: str, model_folder: Path
     torch.testing.assert_close(logits(first, held_out), logits(second, held_out), **CLOSE)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_weights_kept_in_bfloat16_change_no_bit(
+        method: str, model_folder: Path, held_out: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss, gradients and text, against autocast rounding the weights in float32 at every use."""
+    def computed() -> tuple[list[torch.Tensor], torch.Tensor, set[torch.dtype]]:
+        torch.manual_seed(0)
+        backbone = load_backbone(str(model_folder), "bfloat16", device="cpu")
+        model = build_method(method, backbone, TransducerSettings()).train()
+        torch.manual_seed(1)  # dropout
+        loss = model(**held_out).loss
+        if model.trainable():
+            loss.backward()
+        text = model.eval().generate(held_out, beams=2, max_new_tokens=8)
+        types = {parameter.dtype for parameter in backbone.model.parameters() if not parameter.requires_grad}
+        return [loss.detach(), *(parameter.grad for parameter in model.trainable().values())], text, types
+
+    found, text, types = computed()
+    monkeypatch.setattr(Backbone, "narrow_weights", lambda backbone: None)
+    expected, expected_text, wide = computed()
+    assert all(torch.equal(mine, other) for mine, other in zip(found, expected, strict=True))
+    assert torch.equal(text, expected_text)
+    assert torch.bfloat16 not in wide
+    assert (torch.bfloat16 in types) == (method not in ("full", "dora"))
+
+
+def test_a_backbone_that_was_only_looked_at_keeps_its_weights(model_folder: Path) -> None:
+    backbone = load_backbone(str(model_folder), "bfloat16", device="cpu")
+    build_method("transducer", backbone, TransducerSettings())
+    assert weight_fingerprint(backbone.model) == backbone.fingerprint
+
+
 # What is counted: each figure worked out by hand from the sizes of the tiny model (width 32, 2 + 2 layers)
 
 

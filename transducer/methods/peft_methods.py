@@ -119,6 +119,7 @@ class DoRA(LoRA):
 
     method = "dora"
     weight_decomposed = True
+    narrow_backbone = False  # norms of the weights are part of it
 
 
 class IA3(PeftMethod):
