@@ -1,7 +1,9 @@
 """What a method costs: figures from fresh processes, and the parts that memory is told apart into."""
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -49,8 +51,18 @@ def test_the_parts_of_memory_are_those_of_the_tensors(lora: Cost, model_folder: 
     assert parts == lora.train_peak_bytes or lora.activation_bytes == 0
 
 
+def in_this_process(request: dict) -> dict:
+    """A fresh process's side without the process."""
+    written = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(written):
+        patch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
+        assert cost.main(["--worker"]) == 0
+    return json.loads(written.getvalue())
+
+
 def test_a_transducer_pays_for_graphs_and_the_frozen_model_for_nothing(
-        settings: TrainSettings, capsys: pytest.CaptureFixture[str], data_folder: Path) -> None:
+        settings: TrainSettings, capsys: pytest.CaptureFixture[str], data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "_fresh_process", in_this_process)
     flags = ["--methods", "transducer", "none", "--steps", "2", "--model", settings.model, "--data", f"file:{data_folder}",
              "--precision", "float32", "--max-target-tokens", "8", "--batch-size", "4"]
     assert command_line(cost.main, flags) == 0
