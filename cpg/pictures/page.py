@@ -13,7 +13,7 @@ from cpg.pictures.geometry import NOTE_COLUMN, Picture, number, path_text
 from cpg.pictures.picture import draw
 from cpg.pictures.scene import FLOW_KINDS, header, make_scene
 from cpg.pictures.source_pieces import cut
-from cpg.pictures.theme import CODE_DARK, CODE_LIGHT, DARK, FONT, LIGHT, NAMES
+from cpg.pictures.theme import NAMES, css_variables
 
 SCRIPTS = ("model.js", "code.js", "graph.js", "panels.js", "main.js")
 MANY_POINTS = 400
@@ -30,7 +30,7 @@ def page(graph: CodePropertyGraph, kinds: tuple[str, ...], title: str) -> str:
     data = json.dumps(page_data(graph, kinds), ensure_ascii=False, separators=(",", ":"))
     parts = {
         "title": html.escape(title),
-        "style": _variables() + _asset("style.css"),
+        "style": css_variables() + _asset("style.css"),
         # In JSON these characters stand in texts only, and a text must not end the element around it.
         "data": data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"),
         "script": "(() => {\n\"use strict\";\n" + "\n".join(map(_asset, SCRIPTS)) + "})();",
@@ -111,18 +111,3 @@ def _short(value: float) -> float:
 
 def _asset(name: str) -> str:
     return (resources.files("cpg.pictures") / "viewer" / name).read_text(encoding="utf-8")
-
-
-def _variables() -> str:
-    """The colours as CSS variables: by the system's theme, unless the page's button chose one."""
-    light, dark = _declared({**LIGHT, **CODE_LIGHT}), _declared({**DARK, **CODE_DARK})
-    return (
-        f":root{{color-scheme:light dark;--font:{FONT};{light}}}"
-        f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-        f":root[data-theme=light]{{color-scheme:light;{light}}}:root[data-theme=dark]{{color-scheme:dark;{dark}}}\n"
-    )
-
-
-def _declared(theme: dict[str, str]) -> str:
-    # AST and CFG name classes too, whose variable --kind refers to these.
-    return "".join(f"--{name + '-line' if name in ('AST', 'CFG') else name}:{value};" for name, value in theme.items())

@@ -38,23 +38,42 @@ def svg_text(picture: Picture, title: str) -> str:
         f'role="img" font-family="{escape(FONT)}">',
         f"<title>{escape(title)}</title>",
         f"<style>{style()}</style>",
-        "<defs>" + "".join(_marker(kind) for kind in kinds) + "</defs>",
+        "<defs>" + "".join(marker(kind) for kind in kinds) + "</defs>",
         f'<rect class="ground" width="{width}" height="{height}"/>',
-        *(_frame(frame) for frame in picture.frames),
-        *(_line(route) for route in picture.routes),
-        *(_box(place) for _, place in sorted(picture.places.items())),
-        *dict.fromkeys(_label(route) for route in picture.routes if route.label_at),
+        *_parts(picture),
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
 
 
+def inline_svg(picture: Picture, label: str) -> str:
+    """The element for a page that has the `rules` and a `marker` a kind itself, once for all of its pictures.
+
+    Args:
+        picture: what to draw.
+        label: for readers of screens.
+    """
+    width, height = number(picture.width), number(picture.height)
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    return f'<svg {size} role="img" aria-label="{escape(label)}">' + "".join(_parts(picture)) + "</svg>"
+
+
+def _parts(picture: Picture) -> list[str]:
+    return [
+        *(_frame(frame) for frame in picture.frames),
+        *(_line(route) for route in picture.routes),
+        *(_box(place) for _, place in sorted(picture.places.items())),
+        *dict.fromkeys(_label(route) for route in picture.routes if route.label_at),
+    ]
+
+
 def style() -> str:
     """The rules of both themes."""
-    return f"{_rules(LIGHT)}@media (prefers-color-scheme: dark){{{_rules(DARK)}}}"
+    return f"{rules(LIGHT)}@media (prefers-color-scheme: dark){{{rules(DARK)}}}"
 
 
-def _rules(theme: dict[str, str]) -> str:
+def rules(theme: dict[str, str]) -> str:
+    """The rules with the colours of a theme, which may be CSS variables."""
     rules = [
         f".ground{{fill:{theme['ground']}}}",
         f".frame rect{{fill:{theme['frame']};stroke:{theme['frame-line']}}}",
@@ -75,7 +94,8 @@ def _rules(theme: dict[str, str]) -> str:
     return "".join(rules)
 
 
-def _marker(kind: str) -> str:
+def marker(kind: str) -> str:
+    """The arrow's tip of a kind of edge, for `defs`."""
     return (
         f'<marker id="tip-{kind}" viewBox="0 0 8 8" refX="7.6" refY="4" markerWidth="8" markerHeight="8" '
         f'markerUnits="userSpaceOnUse" orient="auto"><path class="{kind}" stroke="none" d="M0 .6L8 4L0 7.4L1.8 4Z" '

@@ -75,3 +75,26 @@ CODE_DARK = {
     "literal": "#8fd19b",
     "call": "#8db6ff",
 }
+
+
+def css_variables(light: dict[str, str] | None = None, dark: dict[str, str] | None = None) -> str:
+    """The colours of a page as CSS variables: by the system's theme, unless `data-theme` of the root element chose one.
+
+    Args:
+        light, dark: further colours of the page's own, by name.
+    """
+    day, night = _declared({**LIGHT, **CODE_LIGHT, **(light or {})}), _declared({**DARK, **CODE_DARK, **(dark or {})})
+    return (
+        f":root{{color-scheme:light dark;--font:{FONT};{day}}}"
+        f"@media (prefers-color-scheme:dark){{:root{{{night}}}}}"
+        f":root[data-theme=light]{{color-scheme:light;{day}}}:root[data-theme=dark]{{color-scheme:dark;{night}}}\n"
+    )
+
+
+def variable(name: str) -> str:
+    """The CSS variable of a colour. AST and CFG name classes too, whose variable --kind refers to these."""
+    return f"--{name}-line" if name in ("AST", "CFG") else f"--{name}"
+
+
+def _declared(theme: dict[str, str]) -> str:
+    return "".join(f"{variable(name)}:{value};" for name, value in theme.items())

@@ -86,6 +86,11 @@ class Browser:
         self._send("POST", "/url", {"url": path.as_uri()})
         assert self.run("return document.documentElement.dataset.ready") == "true", self.log()
 
+    def resize(self, width: int, height: int) -> None:
+        """Lay the page out as in a window of that size, which may be smaller than a real window can be."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._send("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": size})
+
     def run(self, script: str, *arguments: object) -> Any:
         """The value that a script returns."""
         return self._send("POST", "/execute/sync", {"script": script, "args": list(arguments)})

@@ -1,0 +1,109 @@
+"""Quality against a cost: a point a method, its spread over seeds, and the Pareto front."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from .axes import Scale, document, grid, line, number, padded, path, text
+from .labels import Box, Label, place_labels
+
+MARGIN = {"left": 54, "right": 20, "top": 30, "bottom": 48}
+ZERO_WIDTH = 46
+"""Room for what costs nothing, left of a logarithmic axis, which has no 0."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One method of a scatter plot.
+
+    Attributes:
+        cost: what it takes, 0 or more; less is better.
+        quality: the mean over seeds; more is better.
+        low, high: the least and the most of a seed.
+        tip: what is shown at the point.
+    """
+
+    name: str
+    cost: float
+    quality: float
+    low: float
+    high: float
+    tip: str
+
+
+def pareto_front(points: Sequence[Point]) -> list[Point]:
+    """The points that no other beats: none costs at most as much and is better, or costs less and is as good.
+
+    In the order of their cost. Of points that are equal in both, all are on the front.
+    """
+    front: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.cost, -point.quality, point.name)):
+        if not front or point.quality > front[-1].quality or (point.cost, point.quality) == (front[-1].cost, front[-1].quality):
+            front.append(point)
+    return front
+
+
+def scatter(points: Sequence[Point], width: int, height: int, cost: str, quality: str, reference: str,
+            logarithmic: bool) -> str:
+    """The chart; an empty text where there is nothing to draw."""
+    if not points:
+        return ""
+    free = logarithmic and any(point.cost <= 0 for point in points)
+    left = MARGIN["left"] + (ZERO_WIDTH if free else 0)
+    frame = Box(left, MARGIN["top"], width - MARGIN["right"], height - MARGIN["bottom"])
+    costs = [point.cost for point in points if point.cost > 0 or not logarithmic] or [1.0]
+    across = Scale(*padded(costs, 0.08, logarithmic), frame.left, frame.right, logarithmic)
+    low, high = padded([value for point in points for value in (point.low, point.high)], 0.1)
+    # No score is below 0, so neither is the axis.
+    up = Scale(max(low, 0.0) if min(point.low for point in points) >= 0 else low, high, frame.bottom, frame.top)
+
+    def place(point: Point) -> tuple[float, float]:
+        across_at = across(point.cost) if point.cost > 0 or not logarithmic else frame.left - ZERO_WIDTH / 2
+        return across_at, up(point.quality)
+
+    parts = grid(across, up, cost, quality, (5 if width < 500 else 7, 6))
+    if free:
+        parts += _zero_column(frame)
+    front = pareto_front(points)
+    parts.append(path(_steps([place(point) for point in front], frame), "front"))
+    bars = [(place(point)[0], up(point.high), up(point.low)) for point in points]
+    obstacles = [Box(x - 3, high, x + 3, low) for x, high, low in bars]
+    whole = Box(frame.left - (ZERO_WIDTH if free else 0), frame.top, frame.right, frame.bottom)
+    labels = place_labels([place(point) for point in points], [point.name for point in points], whole, obstacles)
+    parts += [_leader(label) for label in labels if label.leader]
+    parts += [_point(point, place(point), bar, point in front, point.name == reference) for point, bar in zip(points, bars)]
+    parts += [text(*label.baseline, point.name, "name reference" if point.name == reference else "name")
+              for point, label in zip(points, labels)]
+    described = f"{quality} against {cost.lower()}, {len(points)} methods; on the Pareto front: " + ", ".join(p.name for p in front)
+    return document(width, height, "scatter", described, parts)
+
+
+def _zero_column(frame: Box) -> list[str]:
+    left = frame.left - ZERO_WIDTH
+    return [f'<rect class="plot" x="{number(left)}" y="{number(frame.top)}" width="{number(ZERO_WIDTH - 6)}" '
+            f'height="{number(frame.bottom - frame.top)}"/>', text(left + ZERO_WIDTH / 2 - 3, frame.bottom + 17, "0", "tick", "middle")]
+
+
+def _steps(corners: list[tuple[float, float]], frame: Box) -> list[tuple[float, float]]:
+    """The border of what the front beats: level until the next point, which lies higher, and on to the right end."""
+    points = [corners[0]]
+    for x, y in corners[1:]:
+        points += [(x, points[-1][1]), (x, y)]
+    return points + [(frame.right, points[-1][1])]
+
+
+def _leader(label: Label) -> str:
+    return line(*label.point, *label.leader, "leader")
+
+
+def _point(point: Point, at: tuple[float, float], bar: tuple[float, float, float], on_front: bool, is_reference: bool) -> str:
+    x, top, bottom = bar
+    classes = "point" + (" on-front" if on_front else "") + (" reference" if is_reference else "")
+    spread = ""
+    if bottom - top > 0.5:
+        ends = "".join(f"M{number(x - 3)} {number(y)}L{number(x + 3)} {number(y)}" for y in (top, bottom))
+        spread = f'<path class="spread" d="M{number(x)} {number(top)}L{number(x)} {number(bottom)}{ends}"/>'
+    return (f'<g class="{classes}" tabindex="0" data-method="{escape(point.name)}" data-tip="{escape(point.tip)}" role="img" '
+            f'aria-label="{escape(point.tip)}">{spread}<circle class="reach" cx="{number(at[0])}" cy="{number(at[1])}" r="11"/>'
+            f'<circle class="dot" cx="{number(at[0])}" cy="{number(at[1])}" r="4.5"/></g>')

@@ -1,0 +1,117 @@
+"""The charts of a comparison, each in a wide and a narrow version of which the page shows one."""
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from html import escape
+
+from .charts.curves import Curve, curves
+from .charts.forest import Interval, forest
+from .charts.scatter import Point, scatter
+from .contents import COSTS, Cost, mean_cost
+from .folder import Comparison, Json
+from .wording import counted, interval, metric_name, plain, probability, signed, spread, verdict
+
+PARAMETERS = next(cost for cost in COSTS if cost.title == "trained\nweights")
+MEMORY = next(cost for cost in COSTS if cost.title == "training\npeak MB")
+SHOWN_AT_FIRST = 8
+"""Curves that are on when the page opens; more are hard to follow."""
+STYLES = 24
+"""Lines that look different: eight colours, each whole, dashed and dotted."""
+
+
+def figure(title: str, draw: Callable[[int, int], str], wide: tuple[int, int], narrow: tuple[int, int], note: str = "") -> str:
+    """A picture with its title; `draw` takes width and height. An empty text where nothing is drawn."""
+    large, small = draw(*wide), draw(*narrow)
+    if not large:
+        return ""
+    said = f'<p class="note">{escape(note)}</p>' if note else ""
+    both = "".join(drawn.replace('class="chart', f'class="chart {name}', 1) for drawn, name in ((large, "wide"), (small, "narrow")))
+    return f"<figure><figcaption>{escape(title)}</figcaption>{said}{both}</figure>"
+
+
+def quality_figures(comparison: Comparison, metric: str) -> str:
+    """Quality against trained weights and against the memory of training."""
+    return "".join(_quality(comparison, metric, cost, title, logarithmic) for cost, title, logarithmic in (
+        (PARAMETERS, "trained weights", True), (MEMORY, "peak memory of training, MB", False)))
+
+
+def _quality(comparison: Comparison, metric: str, cost: Cost, title: str, logarithmic: bool) -> str:
+    found, left_out = [], []
+    for method in comparison.methods:
+        score, spent = comparison.score(method, metric), mean_cost(comparison, method, cost)
+        if score is None or score.get("mean") is None:
+            continue
+        if spent is None:
+            left_out.append(method)
+        else:
+            found.append(Point(method, spent, score["mean"], score["minimum"], score["maximum"], _tip(comparison, method, metric, cost)))
+    note = f"Without a figure and not shown: {', '.join(left_out)}." if left_out else ""
+    name = metric_name(metric)
+    return figure(f"{name} against {title}", lambda width, height: scatter(found, width, height, title, name, comparison.reference,
+                                                                          logarithmic), (576, 430), (430, 430), note)
+
+
+def _tip(comparison: Comparison, method: str, metric: str, cost: Cost) -> str:
+    score = comparison.score(method, metric)
+    lines = [method, f"{metric_name(metric)} {spread(score, 2)} ({counted(len(score['values']), 'seed')})"]
+    lines += [f"{entry.title.replace(chr(10), ' ')}: {plain(mean_cost(comparison, method, entry), entry.digits)}"
+              for entry in dict.fromkeys((PARAMETERS, MEMORY, cost))]
+    said = comparison.difference(method, metric)
+    return "\n".join(lines + ([f"{signed(said['difference'])} {interval(said)}: {verdict(said)}"] if said else []))
+
+
+def forest_figure(comparison: Comparison, metric: str) -> str:
+    """The differences of one metric, the largest first."""
+    found = [entry for method in comparison.methods if (entry := comparison.difference(method, metric))]
+    rows = [Interval(entry["method"], entry["difference"], entry["low"], entry["high"], verdict(entry), _said(entry))
+            for entry in sorted(found, key=lambda entry: -entry["difference"])]
+    title = f"difference in mean {metric_name(metric)} of an example"
+    return figure(f"Difference to {comparison.reference}: {metric_name(metric)}",
+                  lambda width, _: forest(rows, width, title, comparison.reference), (1160, 0), (430, 0))
+
+
+def _said(entry: Json) -> str:
+    numbers = f"{signed(entry['difference'])} {interval(entry)}, corrected p {probability(entry.get('corrected_p'))}"
+    return f"{entry['method']}: {verdict(entry)}\n{numbers}\n{entry.get('statement') or ''}".strip()
+
+
+def mean_curve(comparison: Comparison, method: str, field: str) -> Curve:
+    """The mean over the method's logs at the steps that all of them have; failed runs only where no other is."""
+    seeds = [row["seed"] for row in comparison.done.get(method, ())] or [seed for name, seed in comparison.logs if name == method]
+    logs = [{entry["step"]: entry[field] for entry in comparison.logs[method, seed] if _finite(entry.get(field)) and "step" in entry}
+            for seed in seeds if (method, seed) in comparison.logs]
+    logs = [log for log in logs if log]
+    steps = sorted(set.intersection(*(set(log) for log in logs))) if logs else []
+    return Curve(method, [(step, statistics.fmean(log[step] for log in logs)) for step in steps])
+
+
+def _finite(value: object) -> bool:
+    # A loss that was not a number is written as NaN or null.
+    return isinstance(value, (int, float)) and value == value and abs(value) != float("inf")
+
+
+def curve_figures(comparison: Comparison) -> str:
+    """Legend, training loss and validation loss; an empty text where no run has a log."""
+    titles = (("loss", "training loss, nats per token", False), ("eval_loss", "validation loss, nats per token", True))
+    lines = {field: [mean_curve(comparison, method, field) for method in comparison.methods] for field, _, _ in titles}
+    drawn = [method for place, method in enumerate(comparison.methods) if any(lines[field][place].points for field in lines)]
+    if not drawn:
+        return ""
+    first = [comparison.reference, *(method for method in drawn if method != comparison.reference)][:SHOWN_AT_FIRST]
+    hidden = frozenset(drawn) - set(first)
+    styles = {method: place % STYLES for place, method in enumerate(drawn)}
+    figures = "".join(figure(title.split(",")[0].capitalize(),
+                             lambda width, height, field=field, title=title, dots=dots: curves(
+                                 lines[field], styles, hidden, width, height, title, dots), (576, 380), (430, 340))
+                      for field, title, dots in titles)
+    return _legend(drawn, styles, hidden) + f'<div class="pair">{figures}</div>'
+
+
+def _legend(methods: list[str], styles: dict[str, int], hidden: frozenset[str]) -> str:
+    line = '<svg width="24" height="8" aria-hidden="true"><path d="M0 4H24"/></svg>'
+    buttons = "".join(f'<button type="button" class="style-{styles[method]}" data-method="{escape(method)}" '
+                      f'aria-pressed="{str(method not in hidden).lower()}">{line}{escape(method)}</button>' for method in methods)
+    if len(methods) > 1:
+        buttons += '<button type="button" class="all" data-all="true">all</button><button type="button" class="all" data-all="">none</button>'
+    return f'<div class="legend" id="legend" role="group" aria-label="Methods shown in the curves">{buttons}</div>'

@@ -1,0 +1,183 @@
+"""The page: one HTML text with the tables, charts, examples, style and script in it."""
+from __future__ import annotations
+
+from html import escape
+from importlib import resources
+
+from .contents import costs_table, differences_table, facts, methods_table, missed_table, scores_table
+from .drawings import curve_figures, forest_figure, quality_figures
+from .drilldown import MOST_POINTS, Drilldown, drilldown, methods_with_answers
+from .folder import Comparison
+from .html_text import bullets, choice, facts_list, json_text, note, section, table
+from .notes import notes, summary
+from .wording import counted, metric_name
+
+MOST_BYTES = 1_950_000
+"""Of the page; what the examples take is made to fit."""
+TEXT_SHARE = 0.6
+"""Of the room that the rest of the page leaves: for the examples; what they do not need is for their graphs."""
+SCRIPTS = ("page.js", "tables.js", "curves.js", "differences.js", "examples.js", "main.js")
+KINDS = ("CFG", "DDG", "CDG")
+SERIES_LIGHT = ("#2563eb", "#c05a06", "#15803d", "#b4237a", "#7c3aed", "#0891b2", "#9a7b00", "#64748b")
+SERIES_DARK = ("#74a5ff", "#f2a355", "#6fcf8e", "#f08cc0", "#b89bff", "#5fd0e6", "#e3c84f", "#a7b3c7")
+DASHES = ("none", "7 3", "2 3")
+
+
+def page(comparison: Comparison) -> str:
+    """The page, of at most MOST_BYTES where the parts without the examples are."""
+    empty = _filled(comparison, Drilldown([], {}, len(comparison.examples), 0))
+    # The words around the examples, which an empty page has not.
+    room = max(MOST_BYTES - len(empty.encode()) - 8_000, 0)
+    shown = drilldown(comparison, int(room * TEXT_SHARE), 0)
+    used = len(json_text(shown.examples).encode())
+    return _filled(comparison, drilldown(comparison, int(room * TEXT_SHARE), room - used))
+
+
+def _filled(comparison: Comparison, shown: Drilldown) -> str:
+    sections = list(_sections(comparison, shown))
+    parts = {
+        "title": escape(f"Comparison of methods: {comparison.settings.get('task', 'unknown')}"),
+        "summary": escape(summary(comparison)),
+        "navigation": "".join(f'<a href="#{name}">{escape(short)}</a>' for name, short, _ in sections),
+        "sections": "\n".join(text for _, _, text in sections),
+        "templates": _templates(shown),
+        "style": _style(),
+        "data": json_text(_data(comparison, shown)),
+        "script": "(() => {\n\"use strict\";\nconst data = JSON.parse(document.getElementById(\"data\").textContent);\n"
+                  + "\n".join(map(_asset, SCRIPTS)) + "})();",
+    }
+    # The pieces are put side by side, not replaced one after the other: a text may hold the mark of another.
+    pieces = _asset("page.html").split("@")
+    return "".join(parts[piece] if place % 2 else piece for place, piece in enumerate(pieces))
+
+
+def _sections(comparison: Comparison, shown: Drilldown):
+    """(name, title in the navigation, HTML) of each part that there is something for."""
+    reference = comparison.reference
+    yield "scores", "Scores", section("scores", "Scores", _scores(comparison), (
+        f"Mean ± standard deviation over seeds; below it the verdict against the reference, {reference}. The best mean is underlined."))
+    yield "notes", "Notes", section("notes", "What can and cannot be concluded", [bullets(notes(comparison))])
+    differences = _by_metric(comparison, lambda metric: forest_figure(comparison, metric) + _difference_table(comparison, metric))
+    if differences:
+        yield "differences", "Differences", section("differences", f"Differences to {reference}", differences, (
+            "Paired over test examples, so that what makes an example hard cancels out. The bars are intervals from the bootstrap."))
+    quality = _by_metric(comparison, lambda metric: _pair(quality_figures(comparison, metric)))
+    if quality:
+        yield "quality", "Quality and cost", section("quality", "Quality and cost", quality, (
+            "Means over seeds, bars from the lowest to the highest seed. Nothing left of and above the orange line: its corners, filled, "
+            "are the Pareto front. The front is of means and knows no uncertainty."))
+    curves = curve_figures(comparison)
+    if curves:
+        yield "curves", "Training", section("curves", "Training", [curves], (
+            "One line a method, the mean of its seeds at the steps that all of them reached."))
+    yield "costs", "Costs", section("costs", "Costs", [table(costs_table(comparison), "Costs")], "Means over seeds, their range below.")
+    clean = scores_table(comparison, clean=True)
+    if len(clean.columns) > 2:
+        yield "clean", "Near duplicates", section("clean", "Scores without near duplicates", [table(clean, "Scores without near duplicates")], (
+            "Over the test examples that have no near duplicate in train."))
+    if shown.examples:
+        yield "examples", "Examples", section("examples", "Examples", [_browser(comparison, shown)], _bounds(shown))
+    yield "configuration", "Configuration", section("configuration", "Configuration", _configuration(comparison))
+
+
+def _scores(comparison: Comparison) -> list[str]:
+    parts = [table(scores_table(comparison), "Scores")]
+    if comparison.missed:
+        parts += ['<h3 id="missed">Runs without a result</h3>', table(missed_table(comparison), "Runs without a result")]
+    return parts
+
+
+def _by_metric(comparison: Comparison, draw) -> list[str]:
+    """The buttons, and what `draw` makes for each metric, of which the chosen one is shown; nothing where it makes nothing."""
+    drawn = [(metric, content) for metric in comparison.metrics if (content := draw(metric))]
+    names = [metric for metric, _ in drawn]
+    if not drawn:
+        return []
+    chosen = comparison.headline if comparison.headline in names else names[0]
+    parts = [choice("metric", [(metric, metric_name(metric)) for metric in names], chosen)] if len(names) > 1 else []
+    return parts + [f'<div data-metric="{escape(metric)}"{"" if metric == chosen else " hidden"}>{content}</div>' for metric, content in drawn]
+
+
+def _pair(figures: str) -> str:
+    return f'<div class="pair">{figures}</div>' if figures else ""
+
+
+def _difference_table(comparison: Comparison, metric: str) -> str:
+    content = differences_table(comparison, metric)
+    return f"<h3>Tests</h3>{table(content, f'Differences, {metric_name(metric)}')}" if content.rows else ""
+
+
+def _bounds(shown: Drilldown) -> str:
+    kept, total = len(shown.examples), shown.total
+    parts = [f"All {total:,} test examples." if kept == total else
+             f"{kept:,} of the {total:,} test examples, chosen by a hash of their ids so that the page stays under 2 MB."]
+    if shown.graphs:
+        parts.append(f"Graphs of {len(shown.graphs):,} of them" + (", for the same reason; those on which methods disagree go first." if
+                                                                   len(shown.graphs) < kept else "."))
+    if shown.too_large:
+        parts.append(f"{counted(shown.too_large, 'graph')} with more than {MOST_POINTS} points left out.")
+    parts.append("An answer is right where it equals the gold answer but for white space; a method is, where most of its seeds are. In "
+                 "the answers, what gold does not have is marked and what they lack is struck through.")
+    return " ".join(parts)
+
+
+def _browser(comparison: Comparison, shown: Drilldown) -> str:
+    methods = "".join(f'<option value="{place}">{escape(method)}</option>'
+                      for place, (method, _) in enumerate(methods_with_answers(comparison)))
+    states = "".join(f'<option value="{value}">{text}</option>' for value, text in (
+        ("all", "all"), ("correct", "correct"), ("incorrect", "incorrect"), ("disputed", "correct for some only"),
+        ("differing", "differing answers")))
+    return ('<div class="controls"><input id="query" type="search" placeholder="Search source, gold, answers" '
+            'aria-label="Search source, gold answer, answers" autocomplete="off" spellcheck="false" aria-keyshortcuts="/">'
+            f'<label>show <select id="state">{states}</select></label>'
+            f'<label>of <select id="method"><option value="">any method</option>{methods}</select></label>'
+            '<output id="found" for="query state method" aria-live="polite"></output></div>'
+            '<div id="browser"><div id="list" role="region" aria-label="Examples"></div>'
+            '<div id="example" aria-live="polite" tabindex="0" role="region" aria-label="Chosen example"></div></div>')
+
+
+def _configuration(comparison: Comparison) -> list[str]:
+    parts = ["<h3>Settings of the methods</h3>", table(methods_table(comparison), "Settings of the methods")]
+    for title, pairs in facts(comparison):
+        parts += [f"<h3>{escape(title)}</h3>", facts_list(pairs)]
+    return parts
+
+
+def _templates(shown: Drilldown) -> str:
+    from cpg.pictures.svg import marker
+    from cpg.pictures.theme import NAMES
+
+    if not shown.graphs:
+        return ""
+    keys = "".join(f'<span><i class="key-{kind}"></i>{NAMES[kind]}</span>' for kind in KINDS)
+    tips = '<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>' + "".join(map(marker, KINDS)) + "</defs></svg>"
+    return tips + f'<template id="keys"><p class="keys">{keys}</p></template>\n' + "\n".join(
+        f'<template id="graph-{place}">{svg}</template>' for place, svg in shown.graphs.items())
+
+
+def _data(comparison: Comparison, shown: Drilldown) -> dict:
+    """What the script reads."""
+    from tasks import TASKS
+
+    methods = methods_with_answers(comparison)
+    names = [method for method, _ in methods]
+    task = TASKS.get(comparison.settings.get("task", ""))
+    return {"methods": methods, "reference": names.index(comparison.reference) if comparison.reference in names else -1,
+            "metrics": [metric_name(metric) for metric in comparison.metrics], "placeholder": task.placeholder if task else None,
+            "graphs": len(shown.graphs), "examples": shown.examples}
+
+
+def _style() -> str:
+    from cpg.pictures.svg import rules
+    from cpg.pictures.theme import LIGHT, css_variables, variable
+
+    light, dark = ({f"series-{place}": colour for place, colour in enumerate(colours)} for colours in (SERIES_LIGHT, SERIES_DARK))
+    lines = "".join(f".style-{place}{{--series:var(--series-{place % len(SERIES_LIGHT)});--dash:{DASHES[place // len(SERIES_LIGHT)]}}}"
+                    for place in range(len(SERIES_LIGHT) * len(DASHES)))
+    keys = "".join(f".key-{kind}{{border-color:var({variable(kind)})!important}}" for kind in KINDS)
+    graphs = rules({name: f"var({variable(name)})" for name in LIGHT})
+    return css_variables(light, dark) + graphs + lines + keys + ".key-CDG{border-top-style:dashed!important}\n" + _asset("style.css")
+
+
+def _asset(name: str) -> str:
+    return (resources.files(__package__) / "assets" / name).read_text(encoding="utf-8")
