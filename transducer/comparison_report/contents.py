@@ -53,7 +53,7 @@ def _best(comparison: Comparison, methods: Sequence[str], metric: str, clean: bo
 def _seeds(comparison: Comparison, method: str) -> Cell:
     count = len(comparison.done[method])
     failed = sum(row["method"] == method for row in comparison.missed)
-    return Cell(str(count), count, f"{failed} failed" if failed else "", "failed")
+    return Cell(str(count), count, f"{failed} failed", "failed") if failed else Cell(str(count), count)
 
 
 def _status(comparison: Comparison, method: str) -> str:
@@ -96,20 +96,31 @@ class Cost:
 
 def _scaled(field: str, factor: float = 1.0) -> Callable[[Json], float | None]:
     def figure(row: Json) -> float | None:
-        value = row.get(field)
+        value = row.get(field, (row.get("cost") or {}).get(field))
         return None if value is None else value * factor
     return figure
 
 
+# What a row does not have is no column: only some commands measure the parts of memory and the speed of single tokens.
 COSTS = (
     Cost("trained\nweights", _scaled("trainable_parameters")),
     Cost("with\ngradient", _scaled("parameters_with_gradient"), 0, "Weights that some step gave a gradient"),
     Cost("artefact\nkB", _scaled("artefact_bytes", 1e-3), 1, "What is saved of the method"),
     Cost("training\ns", _scaled("train_seconds"), 1),
     Cost("step\nms", _scaled("median_step_seconds", 1e3), 1, "Median after warm-up"),
+    Cost("examples\na second", _scaled("examples_per_second"), 1, "In training"),
     Cost("training\npeak MB", _scaled("train_peak_bytes", 1e-6), 0, "Peak of memory while training"),
+    Cost("reserved\nMB", _scaled("train_reserved_bytes", 1e-6), 0, "Held by the GPU's allocator while training"),
+    Cost("weights\nMB", _scaled("weight_bytes", 1e-6), 1, "Of backbone and method"),
+    Cost("gradients\nMB", _scaled("gradient_bytes", 1e-6), 1),
+    Cost("optimiser\nMB", _scaled("optimizer_bytes", 1e-6), 1),
+    Cost("activations\nMB", _scaled("activation_bytes", 1e-6), 0, "The rest of what training adds at its peak"),
     Cost("generation\ns", _scaled("generate_seconds"), 1, "Of all test examples"),
     Cost("generation\npeak MB", _scaled("generate_peak_bytes", 1e-6), 0, "Peak of memory while generating"),
+    Cost("first token\nms", _scaled("first_token_seconds", 1e3), 1, "Of one example, its input prepared"),
+    Cost("tokens\na second", _scaled("tokens_per_second"), 0),
+    Cost("graph, ms\nan example", _scaled("graph_seconds_per_example", 1e3), 2, "From source to arrays"),
+    Cost("graph, kB\nan example", _scaled("graph_bytes_per_example", 1e-3), 1, "In the cache"),
 )
 
 

@@ -10,10 +10,13 @@ from .charts.forest import Interval, forest
 from .charts.scatter import Point, scatter
 from .contents import COSTS, Cost, mean_cost
 from .folder import Comparison, Json
+from .html_text import pair
 from .wording import counted, interval, metric_name, plain, probability, signed, spread, verdict
 
 PARAMETERS = next(cost for cost in COSTS if cost.title == "trained\nweights")
 MEMORY = next(cost for cost in COSTS if cost.title == "training\npeak MB")
+CROWD = 12
+"""Points above which a scatter plot is higher, for their labels."""
 SHOWN_AT_FIRST = 8
 """Curves that are on when the page opens; more are hard to follow."""
 STYLES = 24
@@ -48,8 +51,9 @@ def _quality(comparison: Comparison, metric: str, cost: Cost, title: str, logari
             found.append(Point(method, spent, score["mean"], score["minimum"], score["maximum"], _tip(comparison, method, metric, cost)))
     note = f"Without a figure and not shown: {', '.join(left_out)}." if left_out else ""
     name = metric_name(metric)
+    height = 430 if len(found) <= CROWD else 580
     return figure(f"{name} against {title}", lambda width, height: scatter(found, width, height, title, name, comparison.reference,
-                                                                          logarithmic), (576, 430), (430, 430), note)
+                                                                          logarithmic), (576, height), (430, height), note)
 
 
 def _tip(comparison: Comparison, method: str, metric: str, cost: Cost) -> str:
@@ -91,13 +95,13 @@ def _finite(value: object) -> bool:
     return isinstance(value, (int, float)) and value == value and abs(value) != float("inf")
 
 
-def curve_figures(comparison: Comparison) -> str:
-    """Legend, training loss and validation loss; an empty text where no run has a log."""
+def curve_figures(comparison: Comparison) -> list[str]:
+    """Legend, training loss and validation loss; nothing where no run has a log."""
     titles = (("loss", "training loss, nats per token", False), ("eval_loss", "validation loss, nats per token", True))
     lines = {field: [mean_curve(comparison, method, field) for method in comparison.methods] for field, _, _ in titles}
     drawn = [method for place, method in enumerate(comparison.methods) if any(lines[field][place].points for field in lines)]
     if not drawn:
-        return ""
+        return []
     first = [comparison.reference, *(method for method in drawn if method != comparison.reference)][:SHOWN_AT_FIRST]
     hidden = frozenset(drawn) - set(first)
     styles = {method: place % STYLES for place, method in enumerate(drawn)}
@@ -105,7 +109,7 @@ def curve_figures(comparison: Comparison) -> str:
                              lambda width, height, field=field, title=title, dots=dots: curves(
                                  lines[field], styles, hidden, width, height, title, dots), (576, 380), (430, 340))
                       for field, title, dots in titles)
-    return _legend(drawn, styles, hidden) + f'<div class="pair">{figures}</div>'
+    return [_legend(drawn, styles, hidden), pair(figures)]
 
 
 def _legend(methods: list[str], styles: dict[str, int], hidden: frozenset[str]) -> str:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from .folder import Comparison, Json
 from .html_text import json_text
@@ -20,39 +20,52 @@ class Drilldown:
 
     Attributes:
         examples: what the script reads, in test order.
-        graphs: place in `examples` -> SVG.
         total: examples of the comparison.
-        too_large: shown examples whose graph has more than MOST_POINTS points.
+        graphs: place in `examples` -> SVG.
+        too_large: examples that would have had a graph, but for its more than MOST_POINTS points.
     """
 
     examples: list[Json]
-    graphs: dict[int, str]
     total: int
-    too_large: int
+    graphs: dict[int, str] = field(default_factory=dict)
+    too_large: int = 0
 
 
-def drilldown(comparison: Comparison, text_bytes: int, graph_bytes: int) -> Drilldown:
-    """As many examples as `text_bytes` can hold, and as many of their graphs as `graph_bytes` can.
-
-    Examples are chosen by a hash of their ids, graphs of examples on which the methods disagree first. Cost: of each
-    graph some milliseconds a point.
-    """
-    methods = [method for method in comparison.methods if any((method, row["seed"]) in comparison.predictions
-                                                              for row in comparison.done.get(method, ()))]
-    if not methods:
-        return Drilldown([], {}, len(comparison.examples), 0)
+def examples_within(comparison: Comparison, most_bytes: int) -> Drilldown:
+    """As many examples as that many bytes of JSON can hold, chosen by a hash of their ids; no graphs yet."""
     total = len(comparison.examples)
+    if not comparison.predictions:
+        return Drilldown([], total)
     chosen, used = [], 0
     for place in sorted(range(total), key=lambda place: hashlib.sha256(str(comparison.examples[place].get("id")).encode()).digest()):
-        content = _example(comparison, methods, place)
+        content = _example(comparison, place)
         used += len(json_text(content).encode()) + 1
-        if used > text_bytes:
+        if used > most_bytes:
             break
         chosen.append((place, content))
-    chosen.sort(key=lambda pair: pair[0])
-    examples = [content for _, content in chosen]
-    graphs, too_large = _graphs(comparison, [place for place, _ in chosen], examples, graph_bytes)
-    return Drilldown(examples, graphs, total, too_large)
+    return Drilldown([content for _, content in sorted(chosen, key=lambda pair: pair[0])], total)
+
+
+def with_graphs(shown: Drilldown, most_bytes: int) -> Drilldown:
+    """With as many graphs as that many bytes can hold, of examples on which the methods disagree first.
+
+    Cost: a few milliseconds a point of each graph.
+    """
+    graphs: dict[int, str] = {}
+    used = too_large = 0
+    examples = shown.examples
+    for place in sorted(range(len(examples)), key=lambda place: (not disputed(examples[place]), len(examples[place]["answers"]) < 2, place)):
+        # A source that was cut is not the one that the method's graph is of.
+        svg = _graph(examples[place]) if "cut" not in examples[place] else None
+        if svg is None:
+            too_large += 1
+            continue
+        used += len(svg.encode()) + 60
+        if used > most_bytes or len(graphs) == MOST_GRAPHS:
+            break
+        if svg:
+            graphs[place] = svg
+    return replace(shown, graphs=dict(sorted(graphs.items())), too_large=too_large)
 
 
 def methods_with_answers(comparison: Comparison) -> list[tuple[str, list[int]]]:
@@ -62,7 +75,7 @@ def methods_with_answers(comparison: Comparison) -> list[tuple[str, list[int]]]:
     return [(method, seeds) for method, seeds in found if seeds]
 
 
-def _example(comparison: Comparison, methods: list[str], place: int) -> Json:
+def _example(comparison: Comparison, place: int) -> Json:
     """Equal answers, of which there are many, stand in it once; `by` has places in `answers`, a list a method."""
     answers: dict[str, Json] = {}
     order: dict[str, int] = {}
@@ -98,35 +111,15 @@ def disputed(example: Json) -> bool:
     return len({answer["right"] for answer in example["answers"]}) == 2
 
 
-def _graphs(comparison: Comparison, places: list[int], examples: list[Json], graph_bytes: int) -> tuple[dict[int, str], int]:
-    graphs: dict[int, str] = {}
-    used = too_large = 0
-    order = sorted(range(len(examples)), key=lambda shown: (not disputed(examples[shown]), len(examples[shown]["answers"]) < 2, shown))
-    for shown in order:
-        if len(graphs) == MOST_GRAPHS:
-            break
-        run = next(iter(comparison.predictions))
-        svg = _graph(str(comparison.predictions[run][places[shown]].get("source") or ""), examples[shown]["language"])
-        if svg is None:
-            too_large += 1
-            continue
-        used += len(svg.encode()) + 60
-        if used > graph_bytes:
-            break
-        if svg:
-            graphs[shown] = svg
-    return dict(sorted(graphs.items())), too_large
-
-
-def _graph(source: str, language: str) -> str | None:
-    """The picture; None where it would be too large, an empty text where the language has no graphs."""
+def _graph(example: Json) -> str | None:
+    """The picture; None where it would be too large, an empty text where there are no graphs of the language."""
     from cpg import LANGUAGES, extract
     from cpg.pictures.picture import draw
     from cpg.pictures.svg import inline_svg
 
-    if not source or language not in LANGUAGES:
+    if not example["source"] or example["language"] not in LANGUAGES:
         return ""
-    graph = extract(source, language)
+    graph = extract(example["source"], example["language"])
     if sum(point is not None for point in graph.nodes.point) > MOST_POINTS:
         return None
     return inline_svg(draw(graph), f"Graph of the source: {len(graph.nodes)} nodes, {len(graph.edges)} edges")

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -15,14 +15,17 @@ def json_text(content: Any) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def section(name: str, title: str, parts: Iterable[str], lead: str = "") -> str:
-    """A part of the page that the navigation leads to."""
+def section(name: str, title: str, parts: Sequence[str], lead: str = "") -> str:
+    """A part of the page that the navigation leads to; an empty text where there are no parts."""
+    if not parts:
+        return ""
     intro = f'<p class="lead">{escape(lead)}</p>' if lead else ""
     return f'<section id="{name}"><h2>{escape(title)}</h2>{intro}{"".join(parts)}</section>'
 
 
-def note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>'
+def pair(figures: str) -> str:
+    """Figures side by side where there is room; an empty text where there are none."""
+    return f'<div class="pair">{figures}</div>' if figures else ""
 
 
 def bullets(texts: Sequence[str]) -> str:

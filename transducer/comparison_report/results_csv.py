@@ -8,8 +8,8 @@ import json
 from .folder import Comparison
 
 FIRST = ("method", "specification", "seed", "status", "reason")
-NESTED = {"scores": "score", "clean_scores": "clean_score"}
-"""Fields that hold a figure a metric, and what their columns begin with."""
+NESTED = {"scores": "score", "clean_scores": "clean_score", "cost": "cost"}
+"""Fields that hold several figures, and what their columns begin with."""
 LEFT_OUT = ("schema", "signatures", "packages", "score_details", "preparation", "tuning", "folder")
 """The same for all runs, or of no use in a table; `results.jsonl` has them."""
 
@@ -31,7 +31,7 @@ def _line(row: dict) -> dict:
     line = {}
     for name, value in row.items():
         if name in NESTED:
-            line |= {f"{NESTED[name]}_{metric}": score for metric, score in value.items()}
+            line |= {f"{NESTED[name]}_{metric}": figure for metric, figure in (value or {}).items()}
         elif name not in LEFT_OUT:
             line[name] = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
     return line

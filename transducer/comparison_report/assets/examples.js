@@ -1,5 +1,6 @@
 // The examples: a list that is searched and filtered, and the one that is chosen.
 const examples = data.examples;
+const GRAPH_SCALE = 0.8;
 const view = { shown: [], chosen: null };
 
 // Right with more than half of the seeds.
@@ -8,6 +9,7 @@ function isRight(example, method) {
   return 2 * places.filter((place) => example.answers[place].right).length > places.length;
 }
 
+const graphOf = (example) => byId(`graph-${examples.indexOf(example)}`);
 const answersOf = (example, method) => example.by[method].map((place) => example.answers[place].text);
 
 function passes(example, state, method) {
@@ -49,7 +51,8 @@ function drawList() {
     const right = example.by.filter((_, method) => isRight(example, method)).length;
     const facts = element("span", { class: "facts" }, element("b", {}, `${right}/${example.by.length} right`));
     if (example.near) facts.append(element("b", {}, "near duplicate"));
-    facts.append(element("i", {}, example.id));
+    if (graphOf(example)) facts.append(element("i", {}, "graph"));
+    facts.append(element("span", {}, example.id));
     const button = element("button", { type: "button", "data-id": example.id }, element("span", { class: "gold" }, example.gold), facts);
     button.addEventListener("click", () => chooseExample(example));
     return button;
@@ -63,24 +66,40 @@ function chooseExample(example) {
     byId("list").children[place].setAttribute("aria-current", other === example);
   });
   byId("example").replaceChildren(...(example ? drawExample(example) : []));
-  byId("example").scrollTop = 0;
+  showGraph(document.querySelector("#example .graph"));
+}
+
+// Brings what the answer is about into view: the placeholder, else the first function.
+function showGraph(frame) {
+  if (!frame) return;
+  const svg = frame.querySelector("svg");
+  for (const side of ["width", "height"]) svg.setAttribute(side, svg.getAttribute(side) * GRAPH_SCALE);
+  const boxes = all(".box", svg);
+  const target = (data.placeholder && boxes.find((box) => box.textContent.includes(data.placeholder)))
+    ?? all(".frame", svg).find((other) => !other.textContent.startsWith("top level"));
+  if (!target) return;
+  const [inner, outer] = [target.getBoundingClientRect(), frame.getBoundingClientRect()];
+  frame.scrollLeft = inner.left - outer.left - Math.max(20, (outer.width - inner.width) / 2);
+  frame.scrollTop = inner.top - outer.top - Math.max(20, (outer.height - inner.height) / 2);
 }
 
 function drawExample(example) {
   const facts = [example.language, example.near ? "has a near duplicate in train" : "", example.cut ? `source cut, it has ${example.cut} characters` : ""];
-  const graph = byId(`graph-${examples.indexOf(example)}`);
+  const graph = graphOf(example);
   const parts = [
     element("h3", {}, example.id), element("p", { class: "note" }, facts.filter(Boolean).join(" · ")),
     element("h3", {}, "Gold answer"), element("pre", { class: "source gold" }, example.gold),
     element("h3", {}, "Answers"), drawAnswers(example),
-    element("h3", {}, "Source"), drawSource(example),
   ];
+  const source = element("div", {}, element("h3", {}, "Source"), drawSource(example));
   if (graph) {
     const picture = element("div", { class: "graph", tabindex: "0", role: "region", "aria-label": "Graph of the source" });
     picture.append(graph.content.cloneNode(true));
-    parts.push(element("h3", {}, "Graph of the source"), byId("keys").content.cloneNode(true), picture);
-  } else if (data.graphs) parts.push(element("p", { class: "note" }, "The page has no room for the graph of this example."));
-  return parts;
+    const beside = element("div", {}, element("h3", {}, "Its graph"), picture, byId("keys").content.cloneNode(true));
+    return [...parts, element("div", { class: "beside" }, source, beside)];
+  }
+  if (data.graphs) source.append(element("p", { class: "note" }, "The page has no room for the graph of this example."));
+  return [...parts, element("div", { class: "beside alone" }, source)];
 }
 
 function drawSource(example) {
@@ -134,5 +153,9 @@ function listenExamples() {
     event.preventDefault();
     step(event.key === "ArrowDown" ? 1 : -1);
   });
+  view.chosen = examples.find(graphOf) ?? null;
   filterExamples();
+  const list = byId("list");
+  const first = list.querySelector("[aria-current=true]");
+  list.scrollTop = first.offsetTop - list.offsetTop - first.clientHeight;
 }

@@ -43,20 +43,19 @@ class Scale:
 
 
 def round_step(step: float) -> float:
-    """The next of 1, 2, 5, 10, ... at or above `step`."""
+    """The one of ..., 1, 2, 5, 10, ... that is nearest to `step` by ratio."""
     if step <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(step))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= step * (1 - 1e-9))
+    return min((power * factor for factor in (1, 2, 5, 10)), key=lambda found: (abs(math.log(found / step)), found))
 
 
 def _logarithmic_ticks(low: float, high: float, count: int) -> list[float]:
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     few = math.log10(high / low) < 2
-    every = max(1, math.ceil(len(powers) / count))
-    factors = (1, 2, 5) if few else (1,)
-    found = [factor * 10.0 ** power for power in powers if few or power % every == 0 for factor in factors]
-    return [tick for tick in found if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = [factor * 10.0 ** power for power in powers for factor in ((1, 2, 5) if few else (1,))]
+    inside = [tick for tick in found if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+    return inside if few else inside[::max(1, math.ceil(len(inside) / count))]
 
 
 def padded(values: Sequence[float], share: float = 0.06, logarithmic: bool = False) -> tuple[float, float]:
@@ -76,11 +75,13 @@ def number(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """A tick: 20,000 as 20k, 220,000,000 as 220M."""
+    """A tick: 1,500; 20,000 as 20k, 220,000,000 as 220M."""
+    if 1000 <= abs(value) < 10_000:
+        return f"{value:,.0f}"
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
-            return f"{value / size:.3g}{letter}"
-    return f"{value:.4g}"
+            return f"{value / size:.3g}{letter}".replace("-", "−")
+    return f"{value:.4g}".replace("-", "−")
 
 
 def text(x: float, y: float, content: str, name: str = "", anchor: str = "start") -> str:
@@ -104,16 +105,27 @@ def document(width: float, height: float, name: str, label: str, parts: Sequence
     return f'<svg class="chart {name}" {size} role="img" aria-label="{escape(label)}">' + "".join(parts) + "</svg>"
 
 
-def grid(across: Scale, up: Scale, across_title: str, up_title: str, counts: tuple[int, int] = (6, 6),
-         name=short) -> list[str]:
-    """Lines and numbers of both axes and their titles. `across` runs to the right, `up` upwards."""
-    left, right, bottom, top = across.start, across.end, up.start, up.end
-    parts = [f'<rect class="plot" x="{number(left)}" y="{number(top)}" width="{number(right - left)}" '
-             f'height="{number(bottom - top)}"/>']
+def grid(across: Scale, up: Scale, across_title: str, up_title: str, counts: tuple[int, int], zero: float = 0) -> list[str]:
+    """Lines and numbers of both axes and their titles. `across` runs to the right, `up` upwards.
+
+    Args:
+        counts: about how many ticks each has.
+        zero: width of a column left of a logarithmic axis for what is 0 on it.
+    """
+    right, bottom, top = across.end, up.start, up.end
+    left = across.start - zero
+    parts = [_ground(across.start, top, right, bottom)]
+    if zero:
+        parts += [_ground(left, top, across.start - 5, bottom), text(left + (zero - 5) / 2, bottom + 17, "0", "tick", "middle")]
     for value in up.ticks(counts[1]):
         parts += [line(left, up(value), right, up(value), "grid"), text(left - 7, up(value) + 4, short(value), "tick", "end")]
     for value in across.ticks(counts[0]):
         parts += [line(across(value), bottom, across(value), top, "grid"),
-                  text(across(value), bottom + 17, name(value), "tick", "middle")]
+                  text(across(value), bottom + 17, short(value), "tick", "middle")]
     parts += [text((left + right) / 2, bottom + 36, across_title, "axis", "middle"), text(left, top - 10, up_title, "axis")]
     return parts
+
+
+def _ground(left: float, top: float, right: float, bottom: float) -> str:
+    return (f'<rect class="plot" x="{number(left)}" y="{number(top)}" width="{number(right - left)}" '
+            f'height="{number(bottom - top)}"/>')

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from ..wording import signed
 from .axes import CHARACTER, Scale, document, line, number, padded, short, text
 
 ROW = 26
@@ -27,7 +28,7 @@ def forest(rows: Sequence[Interval], width: int, title: str, reference: str) -> 
     """The chart, one row an interval in the order given; an empty text where there is none."""
     if not rows:
         return ""
-    numbers = [f"{row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" for row in rows]
+    numbers = [f"{signed(row.value)} [{signed(row.low)}, {signed(row.high)}]" for row in rows]
     wide = width >= 560
     # A narrow picture has the numbers in a line of their own, under the name.
     left = max(len(row.name) for row in rows) * CHARACTER + 14 if wide else 12

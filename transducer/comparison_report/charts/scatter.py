@@ -59,30 +59,26 @@ def scatter(points: Sequence[Point], width: int, height: int, cost: str, quality
     up = Scale(max(low, 0.0) if min(point.low for point in points) >= 0 else low, high, frame.bottom, frame.top)
 
     def place(point: Point) -> tuple[float, float]:
-        across_at = across(point.cost) if point.cost > 0 or not logarithmic else frame.left - ZERO_WIDTH / 2
+        across_at = across(point.cost) if point.cost > 0 or not logarithmic else frame.left - (ZERO_WIDTH + 5) / 2
         return across_at, up(point.quality)
 
-    parts = grid(across, up, cost, quality, (5 if width < 500 else 7, 6))
-    if free:
-        parts += _zero_column(frame)
+    parts = grid(across, up, cost, quality, (5 if width < 500 else 7, 6), ZERO_WIDTH if free else 0)
     front = pareto_front(points)
-    parts.append(path(_steps([place(point) for point in front], frame), "front"))
+    steps = _steps([place(point) for point in front], frame)
+    parts.append(path(steps, "front"))
     bars = [(place(point)[0], up(point.high), up(point.low)) for point in points]
     obstacles = [Box(x - 3, high, x + 3, low) for x, high, low in bars]
+    obstacles += [Box(min(x1, x2) - 1, min(y1, y2) - 1, max(x1, x2) + 1, max(y1, y2) + 1) for (x1, y1), (x2, y2) in zip(steps, steps[1:])]
     whole = Box(frame.left - (ZERO_WIDTH if free else 0), frame.top, frame.right, frame.bottom)
     labels = place_labels([place(point) for point in points], [point.name for point in points], whole, obstacles)
     parts += [_leader(label) for label in labels if label.leader]
-    parts += [_point(point, place(point), bar, point in front, point.name == reference) for point, bar in zip(points, bars)]
+    # The reference last, so that it lies on top.
+    for point, bar in sorted(zip(points, bars), key=lambda pair: pair[0].name == reference):
+        parts.append(_point(point, place(point), bar, point in front, point.name == reference))
     parts += [text(*label.baseline, point.name, "name reference" if point.name == reference else "name")
               for point, label in zip(points, labels)]
     described = f"{quality} against {cost.lower()}, {len(points)} methods; on the Pareto front: " + ", ".join(p.name for p in front)
     return document(width, height, "scatter", described, parts)
-
-
-def _zero_column(frame: Box) -> list[str]:
-    left = frame.left - ZERO_WIDTH
-    return [f'<rect class="plot" x="{number(left)}" y="{number(frame.top)}" width="{number(ZERO_WIDTH - 6)}" '
-            f'height="{number(frame.bottom - frame.top)}"/>', text(left + ZERO_WIDTH / 2 - 3, frame.bottom + 17, "0", "tick", "middle")]
 
 
 def _steps(corners: list[tuple[float, float]], frame: Box) -> list[tuple[float, float]]:
