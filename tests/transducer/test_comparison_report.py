@@ -142,7 +142,7 @@ def test_differences_are_those_of_the_statistics(folder: Path, parsed: Page) -> 
     entries = [entry for entry in told["comparisons"] if entry["metric"] == "exact_match" and not entry["clean"]]
     assert set(rows) == {entry["method"] for entry in entries} == {"none", "full", "lora", "lora:params=17424"}
     for entry in entries:
-        _, difference, interval, p, corrected, effect, examples, verdict = rows[entry["method"]]
+        _, difference, interval, verdict, p, corrected, effect, examples = rows[entry["method"]]
         numbers = [float(text.replace("−", "-")) for text in (difference, *interval.strip("[]").split(", "), effect)]
         assert numbers == pytest.approx([entry["difference"], entry["low"], entry["high"], entry["rank_biserial"]], abs=0.0051)
         assert (p, corrected) == (("0.400", "0.800") if entry["verdict"] == "tie" else ("< 0.001", "0.001"))

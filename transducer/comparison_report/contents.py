@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from .folder import Comparison, Json
 from .tables import Cell, Column, Table, name, words
-from .wording import NONE, counted, digits_of, interval, metric_name, plain, probability, signed, spread, value_text, verdict
+from .wording import (
+    NONE, counted, digits_of, finite, interval, metric_name, plain, probability, signed, spread, value_text, verdict)
 
 METHOD = Column("method", "")
 
@@ -35,7 +36,7 @@ def shown_metrics(comparison: Comparison, clean: bool = False) -> list[str]:
 
 def _score(comparison: Comparison, method: str, metric: str, clean: bool, best: float | None) -> Cell:
     score = comparison.score(method, metric, clean)
-    if score is None or score.get("mean") is None:
+    if score is None or not finite(score.get("mean")):
         return Cell(NONE)
     said = verdict(comparison.difference(method, metric, clean))
     below, look = (said, f"verdict-{said}") if said else ("", "")
@@ -45,7 +46,8 @@ def _score(comparison: Comparison, method: str, metric: str, clean: bool, best: 
 
 
 def _best(comparison: Comparison, methods: Sequence[str], metric: str, clean: bool) -> float | None:
-    means = [score["mean"] for method in methods if (score := comparison.score(method, metric, clean)) and score.get("mean") is not None]
+    scores = (comparison.score(method, metric, clean) or {} for method in methods)
+    means = [score["mean"] for score in scores if finite(score.get("mean"))]
     # The only one of its kind is not called the best.
     return None if len(means) < 2 else min(means) if metric.endswith("loss") else max(means)
 
@@ -70,17 +72,17 @@ def differences_table(comparison: Comparison, metric: str, clean: bool = False) 
     """The difference of every method to the reference on one metric, with interval, test and effect size."""
     found = [entry for method in comparison.methods if (entry := comparison.difference(method, metric, clean))]
     rows = [[name(entry["method"]), Cell(signed(entry["difference"]), entry["difference"]),
-             Cell(interval(entry), entry["low"]), Cell(probability(entry.get("p")), entry.get("p")),
+             Cell(interval(entry), entry["low"]), Cell(verdict(entry), verdict(entry), look=f"verdict-{verdict(entry)}"),
+             Cell(probability(entry.get("p")), entry.get("p")),
              Cell(probability(entry.get("corrected_p")), entry.get("corrected_p")),
              Cell(signed(entry.get("rank_biserial")), entry.get("rank_biserial")),
-             Cell(f"{entry['examples']:,}", entry["examples"], counted(len(entry["seeds"]), "seed")),
-             Cell(verdict(entry), verdict(entry), look=f"verdict-{verdict(entry)}")] for entry in found]
+             Cell(f"{entry['examples']:,}", entry["examples"], counted(len(entry["seeds"]), "seed"))] for entry in found]
     told = comparison.statistics
     columns = [METHOD, Column("difference", "number", f"Mean per-example score minus that of {comparison.reference}"),
-               Column(f"{told.get('confidence', 0.95):.0%} interval", "number", "Paired bootstrap over test examples"),
+               Column(f"{told.get('confidence', 0.95):.0%} interval", "number", "Paired bootstrap"), Column("verdict", ""),
                Column("p", "number", "Wilcoxon signed-rank"), Column("p, corrected", "number", str(told.get("correction", ""))),
                Column("rank-biserial", "number", "Effect size, −1 to 1; above 0: the method is higher"),
-               Column("examples", "number"), Column("verdict", "")]
+               Column("examples", "number")]
     return Table(columns, rows)
 
 
@@ -164,7 +166,8 @@ def methods_table(comparison: Comparison) -> Table:
         losses = [row["valid_loss"] for row in comparison.done.get(method, ()) if row.get("valid_loss") is not None]
         rate = row.get("learning_rate")
         rows.append([name(method), words(row.get("specification") or entry.get("specification") or method),
-                     Cell(f"{rate:g}" if rate else NONE, rate), Cell(value_text(row.get("epochs")), row.get("epochs")), words(tuned),
+                     Cell(f"{rate:g}" if rate else NONE, rate), Cell(value_text(row.get("epochs")), row.get("epochs")),
+                     words(tuned),
                      Cell(plain(statistics.fmean(losses), 3) if losses else NONE, statistics.fmean(losses) if losses else None),
                      words(entry.get("remark") or "")])
     columns = [METHOD, Column("run as", ""), Column("learning\nrate"), Column("epochs"), Column("tuned", ""),
@@ -183,4 +186,5 @@ def facts(comparison: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
              if name not in ("methods", "comparisons", "notes", "metrics", "schema")}
     groups = [("Run", run), ("Settings", comparison.settings), ("Data", data), ("Model", model), ("Statistics", tests),
               ("Metrics", signatures), ("Versions", config.get("packages", {}))]
-    return [(title, [(key.replace("_", " "), value_text(value)) for key, value in pairs.items()]) for title, pairs in groups if pairs]
+    return [(title, [(key.replace("_", " "), value_text(value)) for key, value in pairs.items()])
+            for title, pairs in groups if pairs]

@@ -11,7 +11,7 @@ from .charts.scatter import Point, scatter
 from .contents import COSTS, Cost, mean_cost
 from .folder import Comparison, Json
 from .html_text import pair
-from .wording import counted, interval, metric_name, plain, probability, signed, spread, verdict
+from .wording import counted, finite, interval, metric_name, plain, probability, signed, spread, verdict
 
 PARAMETERS = next(cost for cost in COSTS if cost.title == "trained\nweights")
 MEMORY = next(cost for cost in COSTS if cost.title == "training\npeak MB")
@@ -29,7 +29,8 @@ def figure(title: str, draw: Callable[[int, int], str], wide: tuple[int, int], n
     if not large:
         return ""
     said = f'<p class="note">{escape(note)}</p>' if note else ""
-    both = "".join(drawn.replace('class="chart', f'class="chart {name}', 1) for drawn, name in ((large, "wide"), (small, "narrow")))
+    both = "".join(drawn.replace('class="chart', f'class="chart {name}', 1)
+                   for drawn, name in ((large, "wide"), (small, "narrow")))
     return f"<figure><figcaption>{escape(title)}</figcaption>{said}{both}</figure>"
 
 
@@ -43,17 +44,21 @@ def _quality(comparison: Comparison, metric: str, cost: Cost, title: str, logari
     found, left_out = [], []
     for method in comparison.methods:
         score, spent = comparison.score(method, metric), mean_cost(comparison, method, cost)
-        if score is None or score.get("mean") is None:
+        if score is None or not finite(score.get("mean")):
             continue
         if spent is None:
             left_out.append(method)
         else:
-            found.append(Point(method, spent, score["mean"], score["minimum"], score["maximum"], _tip(comparison, method, metric, cost)))
+            found.append(Point(method, spent, score["mean"], score["minimum"], score["maximum"],
+                               _tip(comparison, method, metric, cost)))
     note = f"Without a figure and not shown: {', '.join(left_out)}." if left_out else ""
     name = metric_name(metric)
     height = 430 if len(found) <= CROWD else 580
-    return figure(f"{name} against {title}", lambda width, height: scatter(found, width, height, title, name, comparison.reference,
-                                                                          logarithmic), (576, height), (430, height), note)
+
+    def draw(width: int, height: int) -> str:
+        return scatter(found, width, height, title, name, comparison.reference, logarithmic)
+
+    return figure(f"{name} against {title}", draw, (576, height), (430, height), note)
 
 
 def _tip(comparison: Comparison, method: str, metric: str, cost: Cost) -> str:
@@ -83,16 +88,11 @@ def _said(entry: Json) -> str:
 def mean_curve(comparison: Comparison, method: str, field: str) -> Curve:
     """The mean over the method's logs at the steps that all of them have; failed runs only where no other is."""
     seeds = [row["seed"] for row in comparison.done.get(method, ())] or [seed for name, seed in comparison.logs if name == method]
-    logs = [{entry["step"]: entry[field] for entry in comparison.logs[method, seed] if _finite(entry.get(field)) and "step" in entry}
-            for seed in seeds if (method, seed) in comparison.logs]
+    entries = (comparison.logs.get((method, seed), ()) for seed in seeds)
+    logs = [{entry["step"]: entry[field] for entry in log if finite(entry.get(field)) and "step" in entry} for log in entries]
     logs = [log for log in logs if log]
     steps = sorted(set.intersection(*(set(log) for log in logs))) if logs else []
     return Curve(method, [(step, statistics.fmean(log[step] for log in logs)) for step in steps])
-
-
-def _finite(value: object) -> bool:
-    # A loss that was not a number is written as NaN or null.
-    return isinstance(value, (int, float)) and value == value and abs(value) != float("inf")
 
 
 def curve_figures(comparison: Comparison) -> list[str]:
@@ -117,5 +117,6 @@ def _legend(methods: list[str], styles: dict[str, int], hidden: frozenset[str]) 
     buttons = "".join(f'<button type="button" class="style-{styles[method]}" data-method="{escape(method)}" '
                       f'aria-pressed="{str(method not in hidden).lower()}">{line}{escape(method)}</button>' for method in methods)
     if len(methods) > 1:
-        buttons += '<button type="button" class="all" data-all="true">all</button><button type="button" class="all" data-all="">none</button>'
+        buttons += "".join(f'<button type="button" class="all" data-all="{shown}">{name}</button>'
+                           for shown, name in (("true", "all"), ("", "none")))
     return f'<div class="legend" id="legend" role="group" aria-label="Methods shown in the curves">{buttons}</div>'

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from .folder import Comparison, Json
 from .html_text import json_text
+from .wording import finite
 
 LONGEST_SOURCE = 6000
 """Characters of a source or an answer that are shown."""
@@ -37,7 +38,8 @@ def examples_within(comparison: Comparison, most_bytes: int) -> Drilldown:
     if not comparison.predictions:
         return Drilldown([], total)
     chosen, used = [], 0
-    for place in sorted(range(total), key=lambda place: hashlib.sha256(str(comparison.examples[place].get("id")).encode()).digest()):
+    ids = [str(example.get("id")) for example in comparison.examples]
+    for place in sorted(range(total), key=lambda place: hashlib.sha256(ids[place].encode()).digest()):
         content = _example(comparison, place)
         used += len(json_text(content).encode()) + 1
         if used > most_bytes:
@@ -54,7 +56,8 @@ def with_graphs(shown: Drilldown, most_bytes: int) -> Drilldown:
     graphs: dict[int, str] = {}
     used = too_large = 0
     examples = shown.examples
-    for place in sorted(range(len(examples)), key=lambda place: (not disputed(examples[place]), len(examples[place]["answers"]) < 2, place)):
+    order = sorted(range(len(examples)), key=lambda at: (not disputed(examples[at]), len(examples[at]["answers"]) < 2, at))
+    for place in order:
         # A source that was cut is not the one that the method's graph is of.
         svg = _graph(examples[place]) if "cut" not in examples[place] else None
         if svg is None:
@@ -92,8 +95,9 @@ def _example(comparison: Comparison, place: int) -> Json:
         by.append([order[entry.get("prediction") or ""] for entry in entries])
     described = comparison.examples[place]
     source, gold = str(first.get("source") or ""), str(first.get("target") or "")
-    example = {"id": str(described.get("id")), "language": described.get("language") or "", "near": bool(described.get("near_duplicate")),
-               "source": source[:LONGEST_SOURCE], "gold": gold[:LONGEST_SOURCE], "answers": list(answers.values()), "by": by}
+    example = {"id": str(described.get("id")), "language": described.get("language") or "",
+               "near": bool(described.get("near_duplicate")), "source": source[:LONGEST_SOURCE],
+               "gold": gold[:LONGEST_SOURCE], "answers": list(answers.values()), "by": by}
     return example | ({"cut": len(source)} if len(source) > LONGEST_SOURCE else {})
 
 
@@ -103,7 +107,7 @@ def _answer(comparison: Comparison, entry: Json) -> Json:
     # Tasks without exact match have no other notion of a right answer.
     right = scores["exact_match"] >= 100 if "exact_match" in scores else text.split() == gold.split()
     return {"text": text[:LONGEST_SOURCE], "right": int(right),
-            "scores": [round(scores[metric], 1) if scores.get(metric) is not None else None for metric in comparison.metrics]}
+            "scores": [round(scores[metric], 1) if finite(scores.get(metric)) else None for metric in comparison.metrics]}
 
 
 def disputed(example: Json) -> bool:

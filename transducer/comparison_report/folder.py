@@ -157,6 +157,8 @@ def _statistics(path: Path) -> Json:
                         "on where it was")
     statistics = _json(path)
     _check_schema(path, statistics, STATISTICS_SCHEMA)
+    if not {"reference", "methods"} <= statistics.keys():
+        raise DataError(f"{path} has no reference or no methods; run the same transducer.compare again, which writes it anew")
     return statistics
 
 
@@ -166,8 +168,8 @@ def _check_statistics(comparison: Comparison, folder: Path) -> None:
     told = {method: sorted(entry["seeds"]) for method, entry in comparison.summaries.items() if entry["seeds"]}
     if done != told:
         method = next(name for name in (*done, *told) if done.get(name) != told.get(name))
-        raise DataError(f"{folder / STATISTICS} is of other runs than {ROWS}: of {method} it has the seeds {told.get(method, [])}, "
-                        f"the rows have {done.get(method, [])}; run the same transducer.compare again")
+        raise DataError(f"{folder / STATISTICS} is of other runs than {ROWS}: of {method} it has the seeds "
+                        f"{told.get(method, [])}, the rows have {done.get(method, [])}; run the same transducer.compare again")
 
 
 def _read_run(comparison: Comparison, row: Json, folder: Path) -> None:
@@ -207,7 +209,8 @@ def _json(path: Path) -> Json:
     except json.JSONDecodeError as error:
         raise DataError(f"{path} is no JSON ({error}); give a folder that transducer.compare wrote") from error
     if not isinstance(content, dict):
-        raise DataError(f"{path} holds a {type(content).__name__}, expected an object; give a folder that transducer.compare wrote")
+        raise DataError(f"{path} holds a {type(content).__name__}, expected an object; give a folder that transducer.compare "
+                        "wrote")
     return content
 
 
@@ -221,7 +224,8 @@ def _json_lines(path: Path, growing: bool = False) -> list[Json]:
         try:
             content = json.loads(line)
         except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {place}, is no JSON ({error.msg}); give a folder that transducer.compare wrote") from error
+            raise DataError(f"{path}, line {place}, is no JSON ({error.msg}); give a folder that transducer.compare "
+                            "wrote") from error
         if not isinstance(content, dict):
             raise DataError(f"{path}, line {place}, holds a {type(content).__name__}, expected an object")
         found.append(content)

@@ -11,7 +11,7 @@ from .tables import Cell, Table
 
 def json_text(content: Any) -> str:
     """JSON that no text in it can end the script element around."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
@@ -33,7 +33,8 @@ def bullets(texts: Sequence[str]) -> str:
 
 
 def facts_list(pairs: Sequence[tuple[str, str]]) -> str:
-    return '<div class="scroll"><dl>' + "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in pairs) + "</dl></div>"
+    rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in pairs)
+    return f'<div class="scroll"><dl>{rows}</dl></div>'
 
 
 def choice(group: str, values: Sequence[tuple[str, str]], chosen: str) -> str:

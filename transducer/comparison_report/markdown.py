@@ -16,7 +16,8 @@ def markdown(comparison: Comparison) -> str:
     """The whole document."""
     reference = escape(comparison.reference)
     parts = [f"# Comparison of methods: {escape(comparison.settings.get('task', 'unknown'))}", escape(summary(comparison)),
-             "## Scores", f"Mean ± standard deviation over seeds, and the verdict against {reference}.", table(scores_table(comparison))]
+             "## Scores", f"Mean ± standard deviation over seeds, and the verdict against {reference}.",
+             table(scores_table(comparison))]
     if comparison.missed:
         parts += ["## Runs without a result", table(missed_table(comparison))]
     parts += ["## Notes", "\n".join(f"- {escape(note)}" for note in notes(comparison))]
@@ -26,7 +27,8 @@ def markdown(comparison: Comparison) -> str:
             parts += [f"## Differences to {reference}: {escape(metric_name(metric))}", table(differences)]
     clean = scores_table(comparison, clean=True)
     if len(clean.columns) > 2:
-        parts += ["## Scores without near duplicates", "Over the test examples that have no near duplicate in train.", table(clean)]
+        parts += ["## Scores without near duplicates", "Over the test examples that have no near duplicate in train.",
+                  table(clean)]
     parts += ["## Costs", "Means over seeds, their range in parentheses.", table(costs_table(comparison)),
               "## Settings of the methods", table(methods_table(comparison)), "## Configuration"]
     for title, pairs in facts(comparison):

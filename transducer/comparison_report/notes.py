@@ -28,13 +28,14 @@ def _seeds(comparison: Comparison) -> list[str]:
     if len(counts) == 1:
         found.append(f"Only {next(iter(counts))} came through: there is nothing to compare it with.")
     # What nothing is trained for has no seeds that could differ.
-    trained = [count for method, count in counts.items() if any(row.get("trainable_parameters") for row in comparison.done[method])]
+    trained = [count for method, count in counts.items()
+               if any(row.get("trainable_parameters") for row in comparison.done[method])]
     if trained and max(trained) > 1:
         number = f"{min(trained)} to {max(trained)}" if min(trained) < max(trained) else f"{max(trained)}"
         found.append(f"± is the standard deviation over {number} seeds, which is itself rough for so few.")
     if comparison.statistics.get("comparisons"):
-        found.append(f"better and worse are said against {comparison.reference} where the corrected test and the interval agree; a tie "
-                     "says that these examples show no difference, not that there is none.")
+        found.append(f"better and worse are said against {comparison.reference} where the corrected test and the interval agree; a "
+                     "tie says that these examples show no difference, not that there is none.")
     return found
 
 
@@ -56,8 +57,8 @@ def _tuning(comparison: Comparison) -> list[str]:
     settings = comparison.settings
     found = []
     if settings.get("tune"):
-        found.append(f"{counted(settings['tune'], 'trial')} of tuning for each method, judged by validation loss only. A method with more "
-                     "settings has the same number of trials, not the same share of its settings tried.")
+        found.append(f"{counted(settings['tune'], 'trial')} of tuning for each method, judged by validation loss only. A method with "
+                     "more settings has the same number of trials, not the same share of its settings tried.")
     else:
         found.append("Nothing was tuned: every method ran with its default settings, which may suit some better than others.")
     if settings.get("budget"):

@@ -60,18 +60,20 @@ def _sections(comparison: Comparison) -> Iterator[tuple[str, str, str]]:
     """(name, title in the navigation, HTML) of each part but the examples; the HTML is empty where there is nothing to show."""
     reference = comparison.reference
     yield "scores", "Scores", section("scores", "Scores", _scores(comparison), (
-        f"Mean ± standard deviation over seeds; below it the verdict against the reference, {reference}. The best mean is underlined."))
+        f"Mean ± standard deviation over seeds; below it the verdict against the reference, {reference}. The best mean is "
+        "underlined."))
     yield "notes", "Notes", section("notes", "What can and cannot be concluded", [bullets(notes(comparison))])
     yield "differences", "Differences", section("differences", f"Differences to {reference}", _by_metric(
         comparison, lambda metric: forest_figure(comparison, metric) + _difference_table(comparison, metric)), (
             "Paired over test examples, so that what makes an example hard cancels out. Bars are bootstrap intervals."))
     yield "quality", "Quality and cost", section("quality", "Quality and cost", _by_metric(
         comparison, lambda metric: pair(quality_figures(comparison, metric))), (
-            "Means over seeds, bars from the lowest to the highest seed. The orange line is the Pareto front: no method is cheaper and better "
-            "than a filled point. It is drawn through means and knows no uncertainty."))
+            "Means over seeds, bars from the lowest to the highest seed. The orange line is the Pareto front: no method is cheaper "
+            "and better than a filled point. It is drawn through means and knows no uncertainty."))
     yield "curves", "Training", section("curves", "Training", curve_figures(comparison), (
         "One line a method, the mean of its seeds at the steps that all of them reached."))
-    yield "costs", "Costs", section("costs", "Costs", [table(costs_table(comparison), "Costs")], "Means over seeds, their range below.")
+    yield "costs", "Costs", section("costs", "Costs", [table(costs_table(comparison), "Costs")], (
+        "Means over seeds, their range below."))
     clean = scores_table(comparison, clean=True)
     yield "clean", "Near duplicates", section("clean", "Scores without near duplicates", (
         [table(clean, "Scores without near duplicates")] if len(clean.columns) > 2 else []),
@@ -94,7 +96,8 @@ def _by_metric(comparison: Comparison, draw: Callable[[str], str]) -> list[str]:
         return []
     chosen = comparison.headline if comparison.headline in names else names[0]
     parts = [choice("metric", [(metric, metric_name(metric)) for metric in names], chosen)] if len(names) > 1 else []
-    return parts + [f'<div data-metric="{escape(metric)}"{"" if metric == chosen else " hidden"}>{content}</div>' for metric, content in drawn]
+    return parts + [f'<div data-metric="{escape(metric)}"{"" if metric == chosen else " hidden"}>{content}</div>'
+                    for metric, content in drawn]
 
 
 def _difference_table(comparison: Comparison, metric: str) -> str:
@@ -107,12 +110,13 @@ def _bounds(shown: Drilldown) -> str:
     parts = [f"All {total:,} test examples." if kept == total else
              f"{kept:,} of the {total:,} test examples, chosen by a hash of their ids so that the page stays under 2 MB."]
     if shown.graphs:
-        parts.append(f"Graphs of {len(shown.graphs):,} of them" + (", so that the page stays under 2 MB; those on which methods disagree "
-                                                                   "go first." if len(shown.graphs) < kept else "."))
+        why = ", so that the page stays under 2 MB; those on which methods disagree go first"
+        parts.append(f"Graphs of {len(shown.graphs):,} of them{why if len(shown.graphs) < kept else ''}.")
     if shown.too_large:
-        parts.append(f"{counted(shown.too_large, 'graph')} too large to be drawn (more than {MOST_POINTS} points, or a source that was cut).")
-    parts.append("An answer is right where it equals the gold answer but for white space; a method is, where most of its seeds are. In "
-                 "the answers, what gold does not have is marked and what they lack is struck through.")
+        parts.append(f"{counted(shown.too_large, 'graph')} too large to be drawn (more than {MOST_POINTS} points, or a source "
+                     "that was cut).")
+    parts.append("An answer is right where it equals the gold answer but for white space; a method is, where most of its seeds "
+                 "are. In the answers, what gold does not have is marked and what they lack is struck through.")
     return " ".join(parts)
 
 
@@ -146,7 +150,8 @@ def _templates(shown: Drilldown) -> str:
     if not shown.graphs:
         return ""
     keys = "".join(f'<span><i class="key-{kind}"></i>{NAMES[kind]}</span>' for kind in KINDS)
-    tips = '<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>' + "".join(map(marker, KINDS)) + "</defs></svg>"
+    markers = "".join(map(marker, KINDS))
+    tips = f'<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>{markers}</defs></svg>'
     return tips + f'<template id="keys"><p class="keys">{keys}</p></template>\n' + "\n".join(
         f'<template id="graph-{place}">{svg}</template>' for place, svg in shown.graphs.items())
 
@@ -168,11 +173,13 @@ def _style() -> str:
     from cpg.pictures.theme import LIGHT, css_variables, variable
 
     light, dark = ({f"series-{place}": colour for place, colour in enumerate(colours)} for colours in (SERIES_LIGHT, SERIES_DARK))
-    lines = "".join(f".style-{place}{{--series:var(--series-{place % len(SERIES_LIGHT)});--dash:{DASHES[place // len(SERIES_LIGHT)]}}}"
-                    for place in range(len(SERIES_LIGHT) * len(DASHES)))
+    count = len(SERIES_LIGHT)
+    lines = "".join(f".style-{place}{{--series:var(--series-{place % count});--dash:{DASHES[place // count]}}}"
+                    for place in range(count * len(DASHES)))
     keys = "".join(f".key-{kind}{{border-color:var({variable(kind)})!important}}" for kind in KINDS)
     graphs = rules({name: f"var({variable(name)})" for name in LIGHT})
-    return css_variables(light, dark) + graphs + lines + keys + ".key-CDG{border-top-style:dashed!important}\n" + _asset("style.css")
+    keys += ".key-CDG{border-top-style:dashed!important}\n"
+    return css_variables(light, dark) + graphs + lines + keys + _asset("style.css")
 
 
 def _asset(name: str) -> str:

@@ -23,16 +23,21 @@ def digits_of(metric: str) -> int:
     return 3 if metric.endswith("loss") else 2
 
 
+def finite(value: Any) -> bool:
+    """Whether it is a number that can be drawn and stand in JSON."""
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
 def plain(value: float | None, digits: int = 0) -> str:
     """A number with thousands set off; NONE where there is none."""
-    if value is None or not math.isfinite(value):
+    if not finite(value):
         return NONE
     text = f"{value:,.{digits}f}"
     return text.removeprefix("-") if not float(text.replace(",", "")) else text
 
 
 def signed(value: float | None, digits: int = 2) -> str:
-    if value is None or not math.isfinite(value):
+    if not finite(value):
         return NONE
     text = f"{value:+,.{digits}f}"
     return text.lstrip("+-") if not float(text.replace(",", "")) else text.replace("-", "−")
@@ -40,14 +45,14 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 def probability(value: float | None) -> str:
     """A p-value: three decimals, or the bound below which they say nothing."""
-    if value is None or not math.isfinite(value):
+    if not finite(value):
         return NONE
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def spread(score: dict[str, Any] | None, digits: int) -> str:
     """Mean ± standard deviation over seeds; the mean alone of one seed."""
-    if score is None or score.get("mean") is None:
+    if score is None or not finite(score.get("mean")):
         return NONE
     deviation = score.get("standard_deviation")
     return plain(score["mean"], digits) + (f" ± {plain(deviation, digits)}" if deviation is not None else "")

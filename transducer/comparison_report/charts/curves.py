@@ -53,6 +53,7 @@ def curves(lines: Sequence[Curve], styles: dict[str, int], hidden: frozenset[str
         last = entry.points[-1]
         tip = f"{entry.name}: {last[1]:.3f} at step {last[0]:g}, lowest {min(y for _, y in entry.points):.3f}"
         shown = ' hidden=""' if entry.name in hidden else ""
-        parts.append(f'<g class="curve style-{styles[entry.name]}" data-method="{escape(entry.name)}" data-tip="{escape(tip)}"{shown}>'
+        named = f'data-method="{escape(entry.name)}" data-tip="{escape(tip)}"'
+        parts.append(f'<g class="curve style-{styles[entry.name]}" {named}{shown}>'
                      f'<path class="reach" d="{shape}"/><path class="stroke" d="{shape}"/>{marks}</g>')
     return document(width, height, "curves", f"{title} by step: " + ", ".join(entry.name for entry in lines), parts)

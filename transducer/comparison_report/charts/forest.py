@@ -40,7 +40,8 @@ def forest(rows: Sequence[Interval], width: int, title: str, reference: str) -> 
     bottom = height - BOTTOM
     parts = [line(across(tick), TOP - 6, across(tick), bottom, "grid") for tick in across.ticks(5)]
     parts += [text(across(tick), bottom + 17, short(tick), "tick", "middle") for tick in across.ticks(5)]
-    parts += [line(across(0), TOP - 10, across(0), bottom, "zero"), text(across(0), TOP - 14, reference, "name reference", _side(across))]
+    parts += [line(across(0), TOP - 10, across(0), bottom, "zero"),
+              text(across(0), TOP - 14, reference, "name reference", _side(across))]
     parts.append(text((left + right) / 2, bottom + 36, title, "axis", "middle"))
     for place, (row, shown) in enumerate(zip(rows, numbers)):
         parts.append(_row(row, shown, TOP + step * place, step, across, width, wide))

@@ -68,7 +68,8 @@ def scatter(points: Sequence[Point], width: int, height: int, cost: str, quality
     parts.append(path(steps, "front"))
     bars = [(place(point)[0], up(point.high), up(point.low)) for point in points]
     obstacles = [Box(x - 3, high, x + 3, low) for x, high, low in bars]
-    obstacles += [Box(min(x1, x2) - 1, min(y1, y2) - 1, max(x1, x2) + 1, max(y1, y2) + 1) for (x1, y1), (x2, y2) in zip(steps, steps[1:])]
+    obstacles += [Box(min(x1, x2) - 1, min(y1, y2) - 1, max(x1, x2) + 1, max(y1, y2) + 1)
+                  for (x1, y1), (x2, y2) in zip(steps, steps[1:])]
     whole = Box(frame.left - (ZERO_WIDTH if free else 0), frame.top, frame.right, frame.bottom)
     labels = place_labels([place(point) for point in points], [point.name for point in points], whole, obstacles)
     parts += [_leader(label) for label in labels if label.leader]
@@ -77,7 +78,7 @@ def scatter(points: Sequence[Point], width: int, height: int, cost: str, quality
         parts.append(_point(point, place(point), bar, point in front, point.name == reference))
     parts += [text(*label.baseline, point.name, "name reference" if point.name == reference else "name")
               for point, label in zip(points, labels)]
-    described = f"{quality} against {cost.lower()}, {len(points)} methods; on the Pareto front: " + ", ".join(p.name for p in front)
+    described = f"{quality} against {cost}, {len(points)} methods; on the Pareto front: {', '.join(p.name for p in front)}"
     return document(width, height, "scatter", described, parts)
 
 
