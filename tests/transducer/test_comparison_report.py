@@ -579,7 +579,13 @@ def test_the_legend_switches_curves(opened: Browser) -> None:
 
 @needs_browser
 def test_points_tell_their_numbers(opened: Browser) -> None:
-    opened.run("document.querySelector('#quality').scrollIntoView()")
+    opened.run("document.addEventListener('scroll', () => { window.scrolled = true }, { once: true });"
+               "document.querySelector('#quality').scrollIntoView()")
+    deadline = time.monotonic() + 20
+    # Scrolling, which is told of later, hides the tip.
+    while not opened.run("return window.scrolled === true"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     opened.hover('#quality .chart.wide .point[data-method="lora"] .dot')
     assert opened.run("return document.getElementById('tip').hidden") is False
     tip = opened.run("return document.getElementById('tip').textContent")
