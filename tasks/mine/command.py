@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-SUMMARY = "make a data set of your own source trees: assertions, summaries, or repairs from the git history"
+from ..table import get_task
+from .build import MINED_TASKS, Order, build
+from .card import card, check_output, write_folder
+from .language_miner import MINERS
+from .tree import find_trees
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command; the exit code."""
-    from ..errors import TaskError
-    from ..table import get_task
-    from .build import Order, build
-    from .card import card, check_output, write_folder
-    from .tree import find_trees
-
+    """Runs the command; the exit code. Errors are raised, and then nothing is written."""
     options = _parser().parse_args(arguments)
-    try:
-        order = Order(get_task(options.task), tuple(options.language), options.jobs, options.limit, not options.quiet)
-        check_output(options.output)
-        dataset = build(find_trees(",".join(options.paths)), order, f"mine:{','.join(options.paths)}")
-        write_folder(options.output, dataset, {"paths": options.paths})
-    except TaskError as error:
-        print(f"tasks mine: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("tasks mine: interrupted; nothing was written", file=sys.stderr)
-        return 130
+    order = Order(get_task(options.task), tuple(options.language), options.jobs, options.limit, not options.quiet)
+    check_output(options.output)
+    dataset = build(find_trees(",".join(options.paths)), order, f"mine:{','.join(options.paths)}")
+    write_folder(options.output, dataset, {"paths": options.paths})
     if options.json:
         print(json.dumps({"output": str(options.output), "content_hash": dataset.content_hash, **dataset.description}))
     elif not options.quiet:
@@ -39,10 +29,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from .build import MINED_TASKS
-    from .language_miner import MINERS
-
-    parser = argparse.ArgumentParser(prog="python -m tasks mine", description=SUMMARY)
+    parser = argparse.ArgumentParser(prog="python -m tasks mine", description="Make a data set of your own source trees: "
+                                     "assertions, summaries, or repairs from the git history.")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="source trees: folders, git checkouts (only tracked files count)")
     parser.add_argument("--task", required=True, choices=MINED_TASKS, help="what the examples are for")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="new folder for train, valid, test and the card")

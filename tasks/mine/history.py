@@ -1,10 +1,10 @@
 """Repair pairs from the history of git checkouts: a function before and after a commit that says that it fixes something.
 
-A commit is looked at when its message holds one of `FIX_WORDS` as a word and it changes one file of a language with a miner;
-tests, documentation and other files may change with it, a second source file may not. It gives a pair when in that file
-exactly one function differs and nothing is added, removed or changed around it but imports, and the difference is more than
-comments and layout. Merges and commits without a parent are passed over. Both texts are without comments and documentation.
-What was changed with the function is one commit's view: the fix may do more than repair, and `fix` may mean a typing error.
+A commit is looked at when its message holds one of `FIX_WORDS` as a word. It gives a pair when it changes one source file of
+the language (tests, documentation and other files may change with it), when in that file exactly one function differs and
+nothing is added, removed or changed around it but imports and comments, and when the difference is more than comments and
+layout. Merges and commits without a parent are passed over. Both texts are without comments and documentation. What was
+changed is one commit's view: a fix may do more than repair, and `fix` may mean a typing error.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import Any
 
 from ..code_tokens import code_tokens
 from ..errors import MiningError
-from .context import as_context
+from .context import context_of
 from .git import Change, Commit, Contents, Git, NoCheckout
-from .language_miner import LanguageMiner, Mined, Unparsable, miner_of
+from .language_miner import (FUNCTION_KINDS, LanguageMiner, Mined, SourceFile, TreeIndex, Unparsable,
+                             miner_of)
 from .rows import MAX_BYTES, Account
 from .tree import Tree
 from .workers import over_chunks
@@ -35,6 +36,8 @@ MAX_CHARACTERS = 1600
 """Of a function, on either side."""
 
 _TEST_PATH = re.compile(r"(^|/)(tests?|testing|[\w.]*\.tests?)/|(^|/)(test_[^/]*|[^/]*_test|conftest|[^/]*Tests?|Test[A-Z][^/]*)\.\w+$")
+_COMMENT = re.compile(r"^\s*(//|/\*|\*|#(?!include|if|else|elif|endif|define))")
+_CALL = re.compile(r"\b(\w+)\s*\(")
 _IMPORT = re.compile(r"^\s*(import|from|using|package|#include)\b")
 
 
@@ -69,7 +72,7 @@ class HistoryPass:
     def _row(self, commit: Commit) -> dict[str, Any]:
         change = self._only_change(commit)
         before, after = self._text(change.before), self._text(change.after)
-        name, old, new, line = self._changed_function(before, after)
+        (name, old, start, end), new = self._changed_function(before, after)
         try:
             source, target = self.miner.bare(old), self.miner.bare(new)
         except Unparsable as reason:
@@ -78,10 +81,21 @@ class HistoryPass:
             raise NoPair("only_comments_or_layout")
         if max(len(source), len(target)) > MAX_CHARACTERS:
             raise NoPair("long_function")
+        path = f"{self.tree}/{change.path}"
         return {"source": source, "target": target, "language": self.language,
-                "context": as_context((), (), _imports(before)),
-                "metadata": {"file": f"{self.tree}/{change.path}", "line": line, "tree": self.tree, "function": name,
+                "context": self._context(path, before, start, end),
+                "metadata": {"file": path, "line": before.encode("utf-8")[:start].count(b"\n") + 1, "tree": self.tree, "function": name,
                              "commit": commit.identity, "time": commit.time, "subject": commit.subject}}
+
+    def _context(self, path: str, text: str, start: int, end: int) -> dict[str, Any]:
+        """What lies around the function at a byte range, as far as its own file says it: callees are known by name alone."""
+        index = TreeIndex(self.language, {}, self.miner.declarations(SourceFile(path, self.tree, text)))
+        functions = [declaration for declaration in index if declaration.kind in FUNCTION_KINDS]
+        owner = next((declaration.owner for declaration in functions if declaration.end == end), "")
+        called = dict.fromkeys(_CALL.findall(text.encode("utf-8")[start:end].decode("utf-8")))
+        callees = (declaration for name in called for declaration in functions
+                   if declaration.name == name and declaration.end != end)
+        return context_of(owner, callees, _imports(text), index)
 
     def _only_change(self, commit: Commit) -> Change:
         sources = [change for change in commit.changes
@@ -105,8 +119,8 @@ class HistoryPass:
         except UnicodeDecodeError as error:
             raise NoPair("not_utf8") from error
 
-    def _changed_function(self, before: str, after: str) -> tuple[str, str, str, int]:
-        """Name, texts before and after, and first line before of the one function that differs."""
+    def _changed_function(self, before: str, after: str) -> tuple[tuple[str, str, int, int], str]:
+        """Name, text and byte range before of the one function that differs, and its text after."""
         try:
             old, new = _functions(before, self.miner), _functions(after, self.miner)
         except Unparsable as reason:
@@ -118,8 +132,7 @@ class HistoryPass:
             raise NoPair("no_function_changed" if not changed else "several_functions_changed")
         if _around(before, old) != _around(after, new):
             raise NoPair("changed_outside_functions")
-        (name, left, start, _), right = old[changed[0]], new[changed[0]][1]
-        return name, left, right, before.encode()[:start].count(b"\n") + 1
+        return old[changed[0]], new[changed[0]][1]
 
 
 class NoPair(Exception):
@@ -138,13 +151,14 @@ def _functions(text: str, miner: LanguageMiner) -> list[tuple[str, str, int, int
 
 
 def _around(text: str, functions: list[tuple[str, str, int, int]]) -> list[str]:
-    """The tokens of what stands outside functions, without imports."""
+    """The tokens of what stands outside functions, without imports and lines of comments."""
     data, parts, place = text.encode("utf-8"), [], 0
     for _, _, start, end in functions:
         parts.append(data[place:start].decode("utf-8", "replace"))
         place = max(place, end)
     parts.append(data[place:].decode("utf-8", "replace"))
-    return code_tokens("\n".join(line for line in "\n".join(parts).split("\n") if not _IMPORT.match(line)))
+    return code_tokens("\n".join(line for line in "\n".join(parts).split("\n")
+                                 if not _IMPORT.match(line) and not _COMMENT.match(line)))
 
 
 def _imports(text: str) -> list[str]:

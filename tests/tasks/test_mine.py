@@ -4,24 +4,21 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tasks import get_task, load_source
+from tasks.__main__ import main
 from tasks.errors import AccountingError, MiningError, MissingDataError, TaskLanguageError
 from tasks.mine import rows as mine_rows, source
 from tasks.mine.build import Order, assigned, build
 from tasks.mine.card import write_folder
-from tasks.mine.command import main
 from tasks.mine.language_miner import MINERS, Mined, miner_of
 from tasks.mine.tree import find_trees
 from tests.tasks.mine_trees import PROJECT, write
 
 ASSERT, SUMMARIZE = get_task("assert"), get_task("summarize")
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -353,7 +350,7 @@ def test_a_task_that_cannot_be_mined(project: Path) -> None:
 # ------------------------------------------------------------------------------------------ the command
 def test_the_command_writes_a_data_set_with_its_card(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     output = tmp_path / "out"
-    assert main([str(project), "--task", "summarize", "--output", str(output), "--jobs", "1"]) == 0
+    assert main(["mine", str(project), "--task", "summarize", "--output", str(output), "--jobs", "1"]) == 0
     printed = capsys.readouterr().out
     assert sorted(path.name for path in output.iterdir()) == ["README.md", "dataset.json", "test.jsonl.gz", "train.jsonl.gz",
                                                               "valid.jsonl.gz"]
@@ -361,13 +358,13 @@ def test_the_command_writes_a_data_set_with_its_card(project: Path, tmp_path: Pa
     assert card in printed and "Licence files: `LICENSE.txt`" in card and "5 documented functions = 5 examples + 0 dropped" in card
     dataset = load_source(f"file:{output}", SUMMARIZE, progress=False)
     assert sum(len(examples) for _, examples in dataset.items()) == 5 and dataset.content_hash in card
-    assert main([str(project), "--task", "summarize", "--output", str(output)]) == 1
+    assert main(["mine", str(project), "--task", "summarize", "--output", str(output)]) == 1
     assert "found a folder that is not empty; expected a new or an empty folder" in capsys.readouterr().err
 
 
 def test_the_command_counts_heuristics_and_drops(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     output = tmp_path / "new" / "out"
-    assert main([str(project), "--task", "assert", "--output", str(output), "--language", "python", "--json"]) == 0
+    assert main(["mine", str(project), "--task", "assert", "--output", str(output), "--language", "python", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["found"] == 7 and facts["drops"]["ambiguous_focal_method"] == 1
     assert sum(facts["focal_by"].values()) == sum(facts["counts"].values()) == sum(facts["confidence"].values())
@@ -377,19 +374,7 @@ def test_the_command_counts_heuristics_and_drops(project: Path, tmp_path: Path, 
 
 def test_a_command_that_fails_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     tree = write(tmp_path / "tree", {"lib.py": ""})
-    assert main([str(tree), "--task", "assert", "--output", str(tmp_path / "out")]) == 1
+    assert main(["mine", str(tree), "--task", "assert", "--output", str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("tasks mine: no tests in") and error.count("\n") == 1
+    assert error.startswith("tasks: no tests in") and error.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["tree"]
-
-
-def test_the_commands_are_listed_quickly() -> None:
-    code = ("import sys, time; start = time.perf_counter(); sys.argv = ['tasks', '--help']; import runpy\n"
-            "try: runpy.run_module('tasks', run_name='__main__')\n"
-            "except SystemExit as end: assert end.code == 0\n"
-            "print(time.perf_counter() - start)")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert "mine " in done.stdout and "--help shows the options" in done.stdout
-    assert float(done.stdout.splitlines()[-1]) < 0.5
-    wrong = subprocess.run([sys.executable, "-m", "tasks", "mien"], capture_output=True, text=True, cwd=ROOT)
-    assert wrong.returncode == 2 and "unknown command 'mien'" in wrong.stderr and "Did you mean 'mine'?" in wrong.stderr

@@ -87,11 +87,50 @@ def test_fixes_of_one_function_are_pairs(repository: tuple[Path, dict[str, str]]
     row = rows[2]
     assert row["source"] == "def grow(self, by):\n    self.side += 1\n    return self"
     assert row["target"] == "def grow(self, by):\n    self.side += by\n    return self"
-    assert row["context"]["imports"] == ["import os"]
+    assert row["context"] == {"class": "class Box\n    side\n    def grow(self, by)", "callees": [], "imports": ["import os"]}
     assert row["metadata"] == {"file": "boxes/box.py", "line": 12, "tree": "boxes", "function": "Box.grow", "commit": commits["method"],
                                "time": 1_700_000_002, "subject": "Fixes #12: grow by what is asked"}
     assert (rows[1]["source"], rows[1]["target"]) == ("def area(width, height):\n    return width - height",
                                                       "def area(width, height):\n    return width * height")
+
+
+JAVA = """package boxes;
+
+import java.util.List;
+
+/** A box. */
+class Box {{
+    private int side;
+
+    /** Grows. */
+    Box grow(int by) {{
+        // as asked
+        side = clipped(side {operator} by);
+        return this;
+    }}
+
+    int clipped(int size) {{
+        return Math.max(size, 0);
+    }}
+}}
+"""
+
+
+@pytest.mark.parametrize(("language", "file"), [("java", "src/Box.java"), ("csharp", "src/Box.cs")])
+def test_other_languages_have_histories_too(tmp_path: Path, language: str, file: str) -> None:
+    text = JAVA if language == "java" else JAVA.replace("import java.util.List;", "using System;").replace(
+        "package boxes;\n", "").replace("/** A box. */", "/// <summary>A box.</summary>").replace(
+        "/** Grows. */", "/// <summary>Grows.</summary>").replace("Math.max", "Math.Max")
+    made = Repository(tmp_path)
+    made.commit("Begin", {file: text.format(operator="-")})
+    made.commit("Fix growing", {file: text.format(operator="+").replace("Grows.", "Grows by a size.")})
+    (tree,) = find_trees(str(tmp_path))
+    (row,) = history_rows(tree, miner_of(language), Account(language), 1, None, False)
+    assert "clipped(side - by)" in row["source"] and row["target"] == row["source"].replace("-", "+")
+    assert "asked" not in row["source"] and "Grows" not in row["source"] and row["language"] == language
+    assert row["context"]["class"].splitlines()[0].startswith("class Box") and "clipped(int size)" in row["context"]["class"]
+    assert [line.strip() for line in row["context"]["callees"]] == ["int clipped(int size)"]
+    assert row["context"]["imports"] == (["package boxes;", "import java.util.List;"] if language == "java" else ["using System;"])
 
 
 def test_every_fix_is_a_pair_or_counted(repository: tuple[Path, dict[str, str]]) -> None:
