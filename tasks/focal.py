@@ -72,10 +72,12 @@ class FocalFinder:
         self.setup_nodes = [node for setup in test.setups for node in descendants(setup) if node.__class__ in TELLING]
         self.local_imports = _local_imports(self.nodes, facts)
         self.subject = facts.path.stem.removeprefix("test_").removesuffix("_test").strip("_")
+        self._said = _letters(test.name), _letters(self.subject)
         self.classes = self._variable_classes()
-        self.history = sorted(_events(self.setup_nodes, self.nodes), key=lambda event: event[0])
+        self.history = _by_variable(sorted(_events(self.setup_nodes, self.nodes), key=lambda event: event[0]))
         self.ambiguous = False
         """Whether the last `find` met a method that it cannot tell the class of: several have one of that name."""
+        self._known_parts: dict[int, tuple[list[ast.expr], list[str]]] = {}
         self._called: dict[int, tuple[list[Definition], list[Definition], bool]] = {}
 
     def find(self, assertion: Assertion) -> Focal | None:
@@ -85,7 +87,7 @@ class FocalFinder:
         if assertion.kind.startswith(("assert_raises", "raises", "assertRaises", "assert_warns", "assert_no_warnings")):
             direct += [(found, "call_in_assertion") for expression in assertion.arguments[:3]
                        for found in self._library_function(expression)]
-        traced = self._traced(_variables(assertion.arguments), assertion.node.lineno, STEPS_BACK)
+        traced = self._traced(self._variables(assertion.arguments), assertion.node.lineno, STEPS_BACK)
         candidates = direct + traced
         subject = self._subject_of(candidates)
         if subject is not None:
@@ -116,16 +118,27 @@ class FocalFinder:
         sure: list[Definition] = []
         unsure: list[Definition] = []
         ambiguous = False
-        for node in descendants(expression):
-            if node.__class__ is ast.Call:
-                found = list(self._library_function(node.func))
-                sure += found
-                if not found and self._has_telling_name(node.func):
-                    method = self.index.method_by_name(node.func.attr, self.subject)
-                    if method is not None and not self.index.is_property(method):
-                        unsure.append(method)
-                    ambiguous |= method is None and self.index.is_ambiguous(node.func.attr)
+        for function in self._parts(expression)[0]:
+            found = list(self._library_function(function))
+            sure += found
+            if not found and self._has_telling_name(function):
+                method = self.index.method_by_name(function.attr, self.subject)
+                if method is not None and not self.index.is_property(method):
+                    unsure.append(method)
+                ambiguous |= method is None and self.index.is_ambiguous(function.attr)
         return sure, unsure, ambiguous
+
+    def _parts(self, expression: ast.expr) -> tuple[list[ast.expr], list[str]]:
+        """What is called in an expression, outer before inner, and the variables that it reads; found once."""
+        if id(expression) not in self._known_parts:
+            nodes = descendants(expression)
+            self._known_parts[id(expression)] = ([node.func for node in nodes if node.__class__ is ast.Call],
+                                                 _variables_of(nodes))
+        return self._known_parts[id(expression)]
+
+    def _variables(self, expressions: list[ast.expr]) -> list[str]:
+        """Variables that `expressions` read, in order, each once."""
+        return list(dict.fromkeys(name for expression in expressions for name in self._parts(expression)[1]))
 
     def _library_function(self, expression: ast.expr) -> Iterator[Definition]:
         definition = self._resolve(expression)
@@ -162,12 +175,13 @@ class FocalFinder:
         made: list[tuple[Definition, str]] = []
         touched: list[tuple[Definition, str]] = []
         for variable in variables:
-            earlier = [event for event in self.history if event[0] < line and variable in event[1]]
-            for number, _, expressions, makes in reversed(earlier):
+            for number, _, expressions, makes in reversed(self.history.get(variable, ())):
+                if number >= line:
+                    continue
                 heuristic = "call_of_variable" if makes else "call_on_variable"
                 found = self._calls(expressions, heuristic)
                 if not found and makes and steps > 1:
-                    found = self._traced(_variables(expressions), number, steps - 1)
+                    found = self._traced(self._variables(expressions), number, steps - 1)
                 (made if makes else touched).extend(found)
                 if found or makes:
                     break
@@ -183,17 +197,16 @@ class FocalFinder:
     def _subject_of(self, candidates: list[tuple[Definition, str]]) -> tuple[Definition, str] | None:
         """The one of the candidates that the test is about by its name, the first of several."""
         if self.names_first and candidates:
-            best = max(candidates, key=lambda found: self._named_parts(found[0]))
-            if any(self._named_parts(best[0])):
-                return best
+            parts = [self._named_parts(definition) for definition, _ in candidates]
+            best = max(parts)
+            return candidates[parts.index(best)] if any(best) else None
         return next((found for found in candidates if self._is_subject(found[0])), None)
 
     def _named_parts(self, definition: Definition) -> tuple[int, int, bool]:
         """How much of the name of the test with its class is the function's, then how much of the file's, then whether the
         function is the subject in another way; case and underscores do not count."""
-        function = definition.name.rpartition(".")[2].lower().replace("_", "")
-        texts = (self.test.name, self.subject) if len(function) > 2 else ()
-        parts = [len(function) * (function in text.lower().replace("_", "")) for text in texts] or [0, 0]
+        function = _letters(definition.name.rpartition(".")[2])
+        parts = [len(function) if len(function) > 2 and function in text else 0 for text in self._said]
         return parts[0], parts[1], self._is_subject(definition)
 
     def _variable_classes(self) -> dict[str, Definition]:
@@ -213,6 +226,10 @@ class FocalFinder:
         return {key: classes[key] for key, names in seen.items() if len(names) == 1 and "?" not in names}
 
 
+def _letters(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
 Event = tuple[int, frozenset[str], list[ast.expr], bool]
 
 
@@ -227,6 +244,15 @@ def _events(setup_nodes: list[ast.AST], nodes: list[ast.AST]) -> Iterator[Event]
         yield from ((event[1][0].lineno, *event) for event in _what_happens(node))
 
 
+def _by_variable(events: list[Event]) -> dict[str, list[Event]]:
+    """The events of each variable, in their order."""
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        for variable in event[1]:
+            found.setdefault(variable, []).append(event)
+    return found
+
+
 def _what_happens(node: ast.AST) -> Iterator[tuple[frozenset[str], list[ast.expr], bool]]:
     if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
         yield _stored(node.targets if isinstance(node, ast.Assign) else [node.target]), [node.value], True
@@ -235,7 +261,7 @@ def _what_happens(node: ast.AST) -> Iterator[tuple[frozenset[str], list[ast.expr
     elif isinstance(node, ast.withitem) and node.optional_vars is not None:
         yield _stored([node.optional_vars]), [node.context_expr], True
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and assertion_kind(node) is None:
-        yield frozenset(_variables([node.value])), [node.value], False
+        yield frozenset(_variables_of(descendants(node.value))), [node.value], False
 
 
 def _stored(targets: list[ast.expr]) -> frozenset[str]:
@@ -261,10 +287,9 @@ def _variable(node: ast.expr) -> str:
     return ""
 
 
-def _variables(expressions: list[ast.expr]) -> list[str]:
-    """Variables that `expressions` read, in order, each once."""
-    found = [_variable(node) for expression in expressions for node in descendants(expression)
-             if node.__class__ is ast.Name or node.__class__ is ast.Attribute]
+def _variables_of(nodes: list[ast.AST]) -> list[str]:
+    """Variables among `nodes`, in order, each once."""
+    found = [_variable(node) for node in nodes if node.__class__ is ast.Name or node.__class__ is ast.Attribute]
     return [name for name in dict.fromkeys(found) if name not in ("", "self", "cls")]
 
 

@@ -41,14 +41,23 @@ def module_groups(examples: Sequence[Example]) -> dict[str, str]:
 
 
 def groups_by_names(names: Mapping[str, set[str]]) -> dict[str, str]:
-    """Module -> the first of the modules that share enough names with it, directly or through others."""
-    groups = {module: module for module in sorted(names)}
-    for first, second in combinations(sorted(names), 2):
+    """Module -> the first of the modules that share enough names with it, directly or through others.
+
+    Cost: of the square of the number of modules that have enough names to share.
+    """
+    leaders = {module: module for module in sorted(names)}
+
+    def leader(module: str) -> str:
+        while leaders[module] != module:
+            module = leaders[module]
+        return module
+
+    for first, second in combinations([module for module in leaders if len(names[module]) >= SHARED_NAMES], 2):
         shared = len(names[first] & names[second])
         if shared >= SHARED_NAMES and shared >= SHARED_PART * min(len(names[first]), len(names[second])):
-            joined, other = sorted((groups[first], groups[second]))
-            groups = {module: joined if group == other else group for module, group in groups.items()}
-    return groups
+            joined, other = sorted((leader(first), leader(second)))
+            leaders[other] = joined
+    return {module: leader(module) for module in leaders}
 
 
 def split_by_groups(examples: Sequence[Example], groups: Mapping[str, str], key: str) -> dict[str, list[Example]]:

@@ -71,8 +71,8 @@ def build(trees: Sequence[Tree], order: Order, name: str) -> DatasetSplits:
     found = sum(account.found for account in accounts)
     check_accounts(found, len(rows), drops, name)
     if not rows:
-        raise MiningError(f"{name}: {found} {_what_is_found(task)} were found, and none became an example ({_listed(drops) or 'none'}); "
-                          f"expected at least three: give larger trees")
+        raise MiningError(f"{name}: {found} {_what_is_found(task)} were found, and none became an example "
+                          f"({_listed(drops) or 'none'}); expected at least three: give larger trees")
     splits, later = _split(_examples(rows, task), task, order.progress)
     drops += later
     check_accounts(found, sum(map(len, splits.values())), drops, name)
@@ -103,9 +103,10 @@ def _miners(trees: Sequence[Tree], order: Order) -> list[LanguageMiner]:
     with_files = [miner for miner in miners if any(tree.with_suffixes(miner.suffixes) for tree in trees)]
     lacking = [miner for miner in miners if miner not in with_files] if order.languages else []
     if lacking or not with_files:
-        wanted = ", ".join(f"{miner.language} ({', '.join('*' + suffix for suffix in miner.suffixes)})" for miner in lacking or miners)
-        looked = "; ".join(f"{tree.folder}: {len(tree.files)} files" + (f", skipped {_listed(tree.skipped)}" if tree.skipped else "")
-                           for tree in trees)
+        wanted = ", ".join(f"{miner.language} ({', '.join('*' + suffix for suffix in miner.suffixes)})"
+                           for miner in lacking or miners)
+        looked = "; ".join(f"{tree.folder}: {len(tree.files)} files" +
+                           (f", skipped {_listed(tree.skipped)}" if tree.skipped else "") for tree in trees)
         raise MiningError(f"no files of {wanted} in the source trees ({looked}); expected at least one: give another folder or "
                           f"another language")
     return with_files
@@ -179,9 +180,9 @@ def _description(trees: Sequence[Tree], order: Order, accounts: Sequence[Account
         "source": "mine", "task": order.task.name,
         "languages": dict(sorted(Counter(example.language for example in examples).items())),
         "found": found, "found_are": _what_is_found(order.task), "drops": dict(sorted(drops.items())),
-        "trees": [{"name": tree.name, "files": len(tree.files), "commit": tree.commit, "skipped": dict(sorted(tree.skipped.items())),
-                   "licence_files": list(tree.licences), "examples": sum(example.metadata["tree"] == tree.name for example in examples)}
-                  for tree in trees],
+        "trees": [{"name": tree.name, "files": len(tree.files), "commit": tree.commit,
+                   "skipped": dict(sorted(tree.skipped.items())), "licence_files": list(tree.licences),
+                   "examples": sum(example.metadata["tree"] == tree.name for example in examples)} for tree in trees],
         "accounts": {account.language: {
             "files": dict(sorted((+account.files).items())), "declarations": account.declarations, "tests": account.tests,
             "files_with_tests": account.files_with_tests, "found": account.found, "not_mined": account.not_mined,

@@ -35,7 +35,8 @@ PATTERN = rf"(^|[^[:alnum:]_])({'|'.join(FIX_WORDS)})([^[:alnum:]_]|$)"
 MAX_CHARACTERS = 1600
 """Of a function, on either side."""
 
-_TEST_PATH = re.compile(r"(^|/)(tests?|testing|[\w.]*\.tests?)/|(^|/)(test_[^/]*|[^/]*_test|conftest|[^/]*Tests?|Test[A-Z][^/]*)\.\w+$")
+_TEST_PATH = re.compile(r"(^|/)(tests?|testing|[\w.]*\.tests?)/"
+                        r"|(^|/)(test_[^/]*|[^/]*_test|conftest|[^/]*Tests?|Test[A-Z][^/]*)\.\w+$")
 _COMMENT = re.compile(r"^\s*(//|/\*|\*|#(?!include|if|else|elif|endif|define))")
 _CALL = re.compile(r"\b(\w+)\s*\(")
 _IMPORT = re.compile(r"^\s*(import|from|using|package|#include)\b")
@@ -84,8 +85,8 @@ class HistoryPass:
         path = f"{self.tree}/{change.path}"
         return {"source": source, "target": target, "language": self.language,
                 "context": self._context(path, before, start, end),
-                "metadata": {"file": path, "line": before.encode("utf-8")[:start].count(b"\n") + 1, "tree": self.tree, "function": name,
-                             "commit": commit.identity, "time": commit.time, "subject": commit.subject}}
+                "metadata": {"file": path, "line": before.encode("utf-8")[:start].count(b"\n") + 1, "tree": self.tree,
+                             "function": name, "commit": commit.identity, "time": commit.time, "subject": commit.subject}}
 
     def _context(self, path: str, text: str, start: int, end: int) -> dict[str, Any]:
         """What lies around the function at a byte range, as far as its own file says it: callees are known by name alone."""

@@ -72,6 +72,7 @@ def cache_key(trees: Sequence[Tree], order: Order) -> str:
 
 
 def code_files() -> list[Path]:
-    """The modules of `tasks` and the parser behind the miners: what a mined data set depends on."""
+    """The modules of `tasks` and the parser and languages behind the miners: what a mined data set depends on."""
     package = Path(__file__).parent.parent
-    return sorted([*package.rglob("*.py"), package.parent / "cpg" / "parse.py"])
+    parser = package.parent / "cpg"
+    return sorted([*package.rglob("*.py"), parser / "parse.py", *(parser / "languages").glob("*.py")])

@@ -16,7 +16,10 @@ from pathlib import Path
 from ..errors import MissingDataError
 from .git import Git, NoCheckout
 
-VENDORED = frozenset({"node_modules", "vendor", "vendored", "_vendor", "third_party", "thirdparty", "site-packages", "bower_components"})
+VENDORED = frozenset({"node_modules", "vendor", "vendored", "_vendor", "third_party", "thirdparty", "site-packages",
+                      "bower_components"})
+"""Folders that hold other people's code."""
+
 
 BUILD_OUTPUTS: dict[str, tuple[str, ...]] = {
     "target": ("pom.xml", "Cargo.toml", "build.sbt"),
