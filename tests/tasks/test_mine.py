@@ -4,6 +4,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tasks.mine.build import Order, assigned, build
 from tasks.mine.card import write_folder
 from tasks.mine.language_miner import MINERS, Mined, miner_of
 from tasks.mine.tree import find_trees
+from tasks.mine.workers import over_chunks
 from tests.tasks.mine_trees import PROJECT, write
 
 ASSERT, SUMMARIZE = get_task("assert"), get_task("summarize")
@@ -289,6 +291,18 @@ def test_any_number_of_processes_gives_the_same(tmp_path: Path, monkeypatch: pyt
     assert files[0] == files[1] and len(files[0]) == 5
 
 
+class Dying:
+    """Work that ends its process."""
+
+    def __call__(self, chunk: list[int]) -> None:
+        os._exit(3)
+
+
+def test_a_process_that_dies_is_an_error() -> None:
+    with pytest.raises(MiningError, match="a worker process ended before its work was done.*--jobs 1"):
+        list(over_chunks(Dying(), range(200), 2, "dying", False))
+
+
 def test_a_limit_stops_the_mining(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.mine.workers.CHUNK", 1)
     index, account = mine_rows.indexed(find_trees(str(write(tmp_path, PROJECT))), miner_of("python"), 1, False)
@@ -342,7 +356,9 @@ def test_too_little_for_three_splits(tmp_path: Path) -> None:
         load_source(f"mine:{tree}", ASSERT, progress=False)
 
 
-def test_a_task_that_cannot_be_mined(project: Path) -> None:
+def test_a_task_or_language_that_cannot_be_mined(project: Path) -> None:
+    with pytest.raises(TaskLanguageError, match="unknown language of the source 'mine' 'go'; expected one of: csharp, java, python"):
+        load_source(f"mine:{project}", SUMMARIZE, progress=False, language="go")
     with pytest.raises(MiningError, match="task 'translate' has no examples in source trees; expected one of: assert, summarize, repair"):
         load_source(f"mine:{project}", get_task("translate"), progress=False)
 
