@@ -61,9 +61,9 @@ class Declaration:
         start, end: byte range in the UTF-8 form of the file's text; with decorators or annotations, and with the
             documentation in front where the language has it there.
         parameters: how many it takes, without the receiver; None where the number varies.
-        is_test: whether a test runner would run it (a class: whether it holds such).
+        is_test: whether a test runner would run it (a class or module: whether it holds such).
         extra: what the language's own rules need: supertypes, return type, imports. Plain values only. `fields` of a class:
-            its fields, one line each, for the context of its methods.
+            its fields, one line each, for the context of its methods. `tests` of a module that is a test: how many it holds.
     """
 
     file: str
@@ -121,7 +121,7 @@ class LanguageMiner(Protocol):
     """One line: what makes a test here, for the error of a tree without tests."""
 
     def declarations(self, file: SourceFile) -> list[Declaration]:
-        """What the file declares, in its order; all of it, tests included."""
+        """What the file declares, in its order; all of it, tests included, or of a file of tests its module alone."""
 
     def assertions(self, file: SourceFile, index: TreeIndex) -> Mined:
         """Rows of the task `assert` from the tests of the file."""

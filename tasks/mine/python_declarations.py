@@ -21,6 +21,8 @@ from .language_miner import Declaration, SourceFile, Unparsable
 
 _TEST_FOLDERS = frozenset({"tests", "test", "testing"})
 _TEST_FILE = re.compile(r"(test_.*|.*_test|tests|conftest|testutils)\.py")
+_TEST_MODULE = re.compile(r"/(test_[^/]*|[^/]*_test)\.py$")
+_TEST = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+test\w*[ \t]*\(", re.MULTILINE)
 _CALL = re.compile(r"\b(\w+)\(")
 
 
@@ -90,7 +92,13 @@ def dotted(expression: ast.expr) -> str:
 
 
 def declarations(file: SourceFile) -> list[Declaration]:
-    """The module, then its functions and classes; see `LanguageMiner.declarations`."""
+    """The module, then its functions and classes; see `LanguageMiner.declarations`. Of a file that is called like tests the
+    module alone, with the number of its tests: it is parsed when its rows are asked for, or its names by another test."""
+    if _TEST_MODULE.search(file.path):
+        tests = len(_TEST.findall(file.text))
+        name = shown(module_name(file.path)[0])
+        return [Declaration(file.path, name.rpartition(".")[2], "module", "", name, "", 0, len(file.text.encode("utf-8")),
+                            is_test=tests > 0, extra={"tests": tests, "calls": _calls(file.text)})]
     facts = parsed(file)
     data = file.text.encode("utf-8")
     line_starts = [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
@@ -123,8 +131,13 @@ def _module(file: SourceFile, facts: ModuleFacts, name: str, size: int) -> Decla
     if exported is not None:
         extra["all"] = exported
     if serves_tests(file.path):
-        extra["calls"] = sorted(set(_CALL.findall(file.text)))
+        extra["calls"] = _calls(file.text)
     return Declaration(file.path, name.rpartition(".")[2], "module", "", name, "", 0, size, extra=extra)
+
+
+def _calls(text: str) -> list[str]:
+    """Names that a text calls."""
+    return sorted(set(_CALL.findall(text)))
 
 
 def _exported(tree: ast.Module) -> list[str] | None:

@@ -44,6 +44,7 @@ class PythonMiner:
     def assertions(self, file: SourceFile, index: TreeIndex) -> Mined:
         texts = self._texts_of(index)
         facts = parsed(file)
+        texts.index.learn(facts)
         report = MiningReport()
         rows = [row for test in tests_of(facts, file.path)
                 for row in TreeTestMiner(texts, facts, test, report, file).examples()]

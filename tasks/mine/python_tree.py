@@ -14,10 +14,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from ..python_index import ModuleFacts
 from ..python_names import Definition, Names
-from .language_miner import Declaration, TreeIndex
-from .python_declarations import module_name, serves_tests
+from .language_miner import Declaration, SourceFile, TreeIndex, Unparsable
+from .python_declarations import dotted, module_name, parsed, serves_tests, shown
 
 COMMON_PART = 0.05
 COMMON_LEAST = 4
@@ -35,6 +37,7 @@ class TreeModule:
     imports: dict[str, tuple[str, str]]
     stars: list[str]
     aliases: dict[str, ast.expr]
+    exported: frozenset[str] | None
 
 
 class TreeNames(Names):
@@ -57,15 +60,34 @@ class TreeNames(Names):
         super().forget(name)
         self._modules.pop(name, None)
 
-    def _module(self, path: str) -> TreeModule:
+    def learn(self, facts: ModuleFacts) -> None:
+        """Takes a module of tests from its parsed file; the index knows it by name only."""
+        path = self._places[facts.name]
+
+        def declared(name: str, kind: str, **extra: Any) -> Declaration:
+            return Declaration(path, name, kind, "", f"{shown(facts.name)}.{name}", "", 0, 0, extra=extra)
+
+        self._modules[facts.name] = TreeModule(
+            facts.name, self.index.in_file(path)[0], {name: declared(name, "function") for name in facts.functions},
+            {name: declared(name, "class", fields=[], bases=[base for base in map(dotted, node.bases) if base])
+             for name, node in facts.classes.items()}, facts.imports, facts.stars, facts.aliases, None)
+
+    def _module(self, path: str) -> TreeModule | None:
         declaration, *others = self.index.in_file(path)
         extra = declaration.extra
+        if "imports" not in extra:
+            try:
+                self.learn(parsed(SourceFile(path, path.partition("/")[0], self.index.file_text(path))))
+            except (Unparsable, OSError, UnicodeDecodeError):
+                return None
+            return self._modules[module_name(path)[0]]
         top = [other for other in others if not other.owner]
         return TreeModule(module_name(path)[0], declaration,
                           {other.name: other for other in top if other.kind == "function"},
                           {other.name: other for other in top if other.kind == "class"},
                           {local: tuple(origin) for local, origin in extra["imports"].items()}, extra["stars"],
-                          {local: _expression(value) for local, value in extra["aliases"].items()})
+                          {local: _expression(value) for local, value in extra["aliases"].items()},
+                          frozenset(extra["all"]) if "all" in extra else None)
 
     def module_node(self, module: TreeModule) -> Declaration:
         return module.declaration
@@ -93,12 +115,11 @@ class TreeNames(Names):
         return owner.node.extra["fields"]
 
     def import_lines(self, module: str) -> list[str]:
-        return self.module(module).declaration.extra["import_lines"]
+        return self.module(module).declaration.extra.get("import_lines", [])
 
     def exports(self, module: str, name: str) -> bool:
         known = self.module(module)
-        exported = known.declaration.extra.get("all") if known is not None else None
-        return exported is None or name in exported
+        return known is None or known.exported is None or name in known.exported
 
     def method_by_name(self, name: str, subject: str) -> Definition | None:
         """That of the only class with it in a module called like the subject; else that of the class that all others with it

@@ -120,7 +120,8 @@ def indexed(trees: Sequence[Tree], miner: LanguageMiner, jobs: int, progress: bo
                               f"this as a defect of tasks.mine")
     account.declarations = len(found)
     tests = [declaration for declaration in found if declaration.is_test and declaration.kind != "class"]
-    account.tests, account.files_with_tests = len(tests), len({test.file for test in tests})
+    account.tests = sum(test.extra.get("tests", 1) for test in tests)
+    account.files_with_tests = len({test.file for test in tests})
     return TreeIndex(miner.language, roots, found), account
 
 
