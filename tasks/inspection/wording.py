@@ -44,6 +44,10 @@ def flattened(facts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, st
         label = f"{prefix}{words(str(name))}"
         if isinstance(value, dict):
             yield from flattened(value, f"{label} · ")
+        elif isinstance(value, (list, tuple)) and value and all(isinstance(part, dict) for part in value):
+            for place, part in enumerate(value, start=1):
+                yield from flattened({key: held for key, held in part.items() if key != "name"},
+                                     f"{label} · {part.get('name', place)} · ")
         elif isinstance(value, (list, tuple)):
             if value:
                 yield label, ", ".join(map(str, value))

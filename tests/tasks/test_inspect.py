@@ -193,6 +193,8 @@ def test_wording() -> None:
     assert cut_lines("abcdef\n\ng", 3, 4) == "abcd\nef\n\n… 1 more line" and cut_lines("a\nb", 2, 4) == "a\nb"
     assert list(flattened({"a_b": {"c": 1200, "d": None}, "e": ["x", 1], "f": True, "g": []})) == [
         ("a b · c", "1,200"), ("e", "x, 1"), ("f", "True")]
+    assert list(flattened({"trees": [{"name": "one", "files": 3}, {"files": 4}]})) == [
+        ("trees · one · files", "3"), ("trees · 2 · files", "4")]
 
 
 # ------------------------------------------------------------------------------------------------------- the command
