@@ -27,6 +27,8 @@ class AdaptedModel(nn.Module, ABC):
         narrow_backbone: whether the backbone's weights are only multiplied with, so that `Backbone.narrow_weights` changes
             nothing.
         default_learning_rate: AdamW's, used unless one is given (`README.md` says how they were chosen).
+        search_space: fields of the settings and the values that tuning tries, beside the learning rate.
+        fixed: settings that make the method what it is, whatever else is asked for.
         artefact: name of the folder that `save` writes to within a run.
         remark: what a reader of a results table has to know, or "".
 
@@ -43,6 +45,8 @@ class AdaptedModel(nn.Module, ABC):
     changes_backbone = False
     narrow_backbone = True
     default_learning_rate = 0.0
+    search_space: dict[str, tuple] = {}
+    fixed: dict = {}
     artefact = "adapter"
     remark = ""
 
@@ -65,6 +69,11 @@ class AdaptedModel(nn.Module, ABC):
         """
         require_fields(cls.settings_type, given)
         return resolve(cls.settings_type, given)
+
+    @classmethod
+    def learning_rates(cls) -> tuple[float, float]:
+        """What tuning searches, on a logarithmic scale: from a tenth of the default to three times as much."""
+        return cls.default_learning_rate / 10, 3 * cls.default_learning_rate
 
     @abstractmethod
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None, **graph: Tensor):

@@ -9,8 +9,8 @@ import torch
 
 from .backbone import FAMILIES, Backbone
 from .config import TransducerSettings
-from .errors import ConfigurationError
-from .methods import build_method, method_class, parse_specification
+from .errors import BudgetError
+from .methods import build_method, method_class, parse_specification, with_fields
 
 
 class ShapesOnly(Backbone):
@@ -38,25 +38,25 @@ def within_budget(specification: str, budget: int, backbone: Backbone, settings:
     A method whose size cannot be chosen, or is given in the specification, stays as it is where it fits.
 
     Raises:
-        ConfigurationError: even the smallest size is too large; the message names it.
+        BudgetError: even the smallest size is too large; the message names it.
     """
     name, given = parse_specification(specification)
     field, values = method_class(name).sizes
     if not field or field in given:
         count = parameter_count(specification, backbone, settings)
         if count > budget:
-            raise ConfigurationError(f"method {specification!r} has {count:,} trainable parameters, more than the budget of "
-                                     f"{budget:,}, and no size to choose; raise the budget or leave the method out")
+            raise BudgetError(f"method {specification!r} has {count:,} trainable parameters, more than the budget of "
+                              f"{budget:,}, and no size to choose; raise the budget or leave the method out", count)
         return specification
     best = None
     for value in values:
-        sized = f"{specification}{',' if given else ':'}{field}={value}"
+        sized = with_fields(specification, {field: value})
         count = parameter_count(sized, backbone, settings)
         if count <= budget:
             best = sized
         elif best is None:
-            raise ConfigurationError(f"method {specification!r} has {count:,} trainable parameters at its smallest "
-                                     f"({field}={value}), more than the budget of {budget:,}; raise the budget to that")
+            raise BudgetError(f"method {specification!r} has {count:,} trainable parameters at its smallest "
+                              f"({field}={value}), more than the budget of {budget:,}; raise the budget to that", count)
         else:
             break
     return best

@@ -55,8 +55,8 @@ class TransducerSettings:
 
 
 @dataclass(frozen=True)
-class TrainSettings(TransducerSettings):
-    """Settings of `python -m transducer.train`."""
+class RunSettings(TransducerSettings):
+    """Settings of a run, which is one method with one seed; what the commands that train have in common."""
 
     task: str = option("assert", "the task to adapt to")
     data: str = option("embedded", "where examples come from: embedded, file:FOLDER with train, valid and test, or "
@@ -65,13 +65,7 @@ class TrainSettings(TransducerSettings):
     language: str = option("", "language of data rows without a 'language' field; empty: the task's default")
     model: str = option("codet5-tiny", "backbone: the embedded codet5-tiny, a folder, or a hub id (T5 family)")
     revision: str = option("", "revision of a hub model")
-    method: str = option("transducer", "what to train: NAME, or NAME:FIELD=VALUE,... with settings of the method",
-                         choices=tuple(METHODS), specification=True)
-    baselines: tuple[str, ...] = option((), "further methods, trained on the same data; as --method",
-                                        choices=tuple(METHODS), specification=True)
     output: str = option("", "the run folder; empty: runs/TASK")
-    resume: bool = option(False, "go on with the run in the output folder from its last checkpoint")
-    overwrite: bool = option(False, "replace the run in the output folder")
     epochs: float = option(1.0, "passes over the training examples; the paper: 1", minimum=0.0)
     batch_size: int = option(8, "examples a step and process; the paper: 8", minimum=1)
     learning_rate: float = option(0.0, "AdamW's; 0: the default of each method", minimum=0.0)
@@ -79,8 +73,10 @@ class TrainSettings(TransducerSettings):
                                  minimum=0.0, maximum=1.0)
     weight_decay: float = option(0.0, "AdamW's weight decay", minimum=0.0)
     max_grad_norm: float = option(1.0, "gradient clipping; the paper: 1.0", minimum=0.0)
+    validations: int = option(0, "validations beside those at the end of each epoch, evenly spread over the steps; the weights "
+                              "of the best validation are kept", minimum=0)
+    patience: int = option(0, "validations without a lower loss after which training stops; 0: it goes on to its end", minimum=0)
     seed: int = option(0, "seed of the first run", minimum=0)
-    seeds: int = option(1, "runs per method, with seeds seed, seed + 1, ...", minimum=1)
     train_limit: int = option(3000, "training examples used at most; 0: all", minimum=0)
     valid_limit: int = option(200, "validation examples used at most; 0: all", minimum=0)
     test_limit: int = option(300, "test examples used at most; 0: all", minimum=0)
@@ -108,11 +104,24 @@ class TrainSettings(TransducerSettings):
                 raise ConfigurationError(f"--columns has {text!r}, expected FIELD=COLUMN, such as source=code")
         return {field: column for field, _, column in (text.partition("=") for text in self.columns)}
 
-    def for_task(self, task: Task) -> TrainSettings:
+    def for_task(self, task: Task):
         """The settings with what they leave to the task filled in."""
         return replace(self, max_source_tokens=self.max_source_tokens or task.max_source_tokens,
                        max_target_tokens=self.max_target_tokens or task.max_target_tokens,
                        beams=self.beams or task.generation["num_beams"], output=self.output or f"runs/{task.name}")
+
+
+@dataclass(frozen=True)
+class TrainSettings(RunSettings):
+    """Settings of `python -m transducer.train`."""
+
+    method: str = option("transducer", "what to train: NAME, or NAME:FIELD=VALUE,... with settings of the method",
+                         choices=tuple(METHODS), specification=True)
+    baselines: tuple[str, ...] = option((), "further methods, trained on the same data; as --method",
+                                        choices=tuple(METHODS), specification=True)
+    resume: bool = option(False, "go on with the run in the output folder from its last checkpoint")
+    overwrite: bool = option(False, "replace the run in the output folder")
+    seeds: int = option(1, "runs per method, with seeds seed, seed + 1, ...", minimum=1)
 
     def methods(self) -> tuple[str, ...]:
         """The method and the baselines, each once."""
@@ -200,7 +209,7 @@ def _check_choice(entry, value: object) -> None:
     if entry.metadata.get("specification") and isinstance(value, str):
         value = value.partition(":")[0]
     if choices and value not in choices:
-        raise UnknownNameError.among("method" if entry.name == "baselines" else entry.name, value, choices)
+        raise UnknownNameError.among("method" if entry.metadata.get("specification") else entry.name, value, choices)
 
 
 def _checked(entry, kind, value):

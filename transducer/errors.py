@@ -5,6 +5,7 @@
     TransducerError                                  catch this one to catch all of them
     ├── UnknownNameError(KeyError)                   a name that is in no table: layer, fusion, method, engine, ...
     ├── ConfigurationError(ValueError)               settings that are out of range or contradict each other
+    │   └── BudgetError                              a budget of parameters that not even a method's smallest size fits
     ├── ShapeError(ValueError)                       tensors that do not fit together
     ├── DataError(ValueError)                        an example, a file of examples or a graph that cannot be used
     ├── BackboneError(ValueError)                    a language model that cannot be loaded or is of no known family
@@ -52,6 +53,14 @@ class UnknownNameError(TransducerError, KeyError):
 
 class ConfigurationError(TransducerError, ValueError):
     """A setting out of its legal range, or settings that contradict each other."""
+
+
+class BudgetError(ConfigurationError):
+    """A budget that not even the smallest size of a method fits; `smallest` is that size in trainable parameters."""
+
+    def __init__(self, message: str, smallest: int):
+        super().__init__(message)
+        self.smallest = smallest
 
 
 class ShapeError(TransducerError, ValueError):

@@ -30,6 +30,11 @@ class ResultRow:
     model: str
     model_fingerprint: str
     precision: str
+    specification: str = ""
+    """What was run: `NAME:FIELD=VALUE,...`, with the size of a budget and what tuning chose. `method` is what was asked for."""
+    parameter_budget: int | None = None
+    tuning: dict = field(default_factory=dict)
+    """Where the settings were tuned: `trials`, `train_examples` of each, `settings` of the best and its `valid_loss`."""
     learning_rate: float = 0.0
     epochs: float = 0.0
     trainable_parameters: int = 0
@@ -50,7 +55,10 @@ class ResultRow:
     preparation: dict = field(default_factory=dict)
     remark: str = ""
     status: str = "ok"
+    """ok, failed (it was begun) or skipped (it cannot be run)"""
     reason: str = ""
+    folder: str = ""
+    """Of a comparison: where the run's files lie within it, or nothing."""
     hardware: str = ""
     packages: dict[str, str] = field(default_factory=dict)
     git_commit: str | None = None

@@ -47,9 +47,8 @@ class TransducerModel(InputModel):
     sizes = ("rank", (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128))
     reads_graph = True
     default_learning_rate = 1e-2
+    search_space = {"rank": (8, 12, 16), "prompts": (5, 10, 20)}
     artefact = "transducer"
-    fixed: dict = {}
-    """Settings that make an ablation what it is."""
 
     def __init__(self, backbone: Backbone, settings: TransducerSettings, engine: str = "auto"):
         super().__init__(backbone, settings, engine)

@@ -4,7 +4,6 @@
 """
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,9 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from .commands import CommandParser, command_line
-from .config import TrainSettings
-from .errors import DataError
-from .runs import RESULTS_FILE
+from .config import RunSettings
+from .results import read_rows
 
 if TYPE_CHECKING:
     from .measure import ResultRow
@@ -29,7 +27,7 @@ def wide_console(quiet: bool = False) -> Console:
     return console if console.is_terminal else Console(quiet=quiet, width=120)
 
 
-def print_settings(console: Console, settings: TrainSettings) -> None:
+def print_settings(console: Console, settings: RunSettings) -> None:
     console.print("[bold]Settings[/bold]")
     pairs = [f"{name}={' '.join(value) if isinstance(value, tuple) else value}" for name, value in asdict(settings).items()
              if value not in ("", ())]
@@ -119,21 +117,6 @@ def main(arguments: list[str] | None = None) -> int:
     for note in footnotes(rows):
         print(f"- {note}")
     return 0
-
-
-def read_rows(path: Path) -> list[ResultRow]:
-    """The rows of a results file or a run folder; DataError where it holds something else."""
-    from .measure import ResultRow
-
-    path = path / RESULTS_FILE if path.is_dir() else path
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return [ResultRow(**row) for row in rows]
-    except FileNotFoundError:
-        raise DataError(f"no results file {path}; give a run folder or its {RESULTS_FILE}") from None
-    except (json.JSONDecodeError, TypeError) as error:
-        raise DataError(f"{path} holds no result rows of this release ({error}); give a {RESULTS_FILE} that "
-                        "transducer.train wrote") from error
 
 
 if __name__ == "__main__":

@@ -13,7 +13,12 @@ def limited(examples: Sequence[Example], limit: int) -> list[Example]:
     The choice does not depend on seeds, so every method and every seed is measured on the same examples, and a smaller
     choice is part of a larger one.
     """
+    return [examples[place] for place in limited_places(examples, limit)]
+
+
+def limited_places(examples: Sequence[Example], limit: int) -> list[int]:
+    """The places of the examples that `limited` chooses."""
     if not limit or limit >= len(examples):
-        return list(examples)
+        return list(range(len(examples)))
     ranked = sorted(range(len(examples)), key=lambda index: hashlib.sha256(examples[index].id.encode()).digest())
-    return [examples[index] for index in sorted(ranked[:limit])]
+    return sorted(ranked[:limit])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks import Task
 
     from .backbone import Backbone
-    from .experiment import Data, Experiment
+    from .experiment import Experiment
     from .measure import ResultRow
 
 
@@ -46,7 +46,10 @@ def run(settings: TrainSettings) -> int:
     if is_main_process():
         check_output(settings)
     console = wide_console(quiet=settings.quiet or settings.json or not is_main_process())
-    data = _load(settings, task)
+    # Bad data is told before torch, which takes seconds, is loaded.
+    from .data import load_data
+
+    data = load_data(settings, task)
     backbone = _checked_backbone(settings)
     from .experiment import Experiment
 
@@ -55,25 +58,12 @@ def run(settings: TrainSettings) -> int:
     console.print(f"[bold]Data[/bold] {data.name}: {len(data.train):,} train, {len(data.valid):,} valid, "
                   f"{len(data.test):,} test", highlight=False)
     try:
-        rows = _rows(settings, Experiment(settings, task, data, backbone, console), folder)
+        rows = _rows(settings, Experiment(settings, task, data, backbone, console, settings.resume), folder)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; the same command with --resume goes on from the last checkpoint in {folder}") from None
     if is_main_process():
         _finish(settings, task, rows, folder)
     return DONE if all(row.status == "ok" for row in rows) else FAILED
-
-
-def _load(settings: TrainSettings, task: Task) -> Data:
-    from tasks import load_source
-
-    splits = load_source(settings.data, task, language=settings.language or None, columns=settings.column_names(),
-                         progress=not settings.quiet and not settings.json)
-    # Bad data is told before torch, which takes seconds, is loaded.
-    from .experiment import Data
-    from .sampling import limited
-
-    return Data(limited(splits.train, settings.train_limit), limited(splits.valid, settings.valid_limit),
-                limited(splits.test, settings.test_limit), settings.data, splits.content_hash)
 
 
 def _checked_backbone(settings: TrainSettings) -> Backbone:

@@ -18,7 +18,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from .checkpointing import CheckpointHooks, last_checkpoint
-from .config import TrainSettings
+from .config import RunSettings
 from .errors import TrainingError
 from .adapted_model import AdaptedModel
 from .progress import progress_bar
@@ -180,11 +180,35 @@ class Progress(TrainerCallback):
             self._report({"step": state.global_step} | logs)
 
 
-def fit(model: AdaptedModel, train: list[PreparedExample], valid: list[PreparedExample], settings: TrainSettings,
-        seed: int, folder: Path, report: Callable[[dict], None], progress: bool) -> AdapterTrainer:
-    """Trains, keeps the epoch with the lowest validation loss, and returns the trainer with its measurements.
+class Validations(TrainerCallback):
+    """The rule of early stopping, the same for every method: `count` validations beside those at the ends of epochs,
+    and an end after `patience` validations without a lower loss (0: never)."""
 
-    Checkpoints go to `folder`; with `settings.resume` the newest complete one is continued.
+    def __init__(self, count: int, patience: int):
+        self._count, self._patience = count, patience
+
+    def on_step_end(self, args, state, control, **_):
+        places = {round(part * state.max_steps / (self._count + 1)) for part in range(1, self._count + 1)}
+        if state.global_step in places:
+            control.should_evaluate = control.should_save = True
+
+    def on_evaluate(self, args, state, control, **_):
+        # From the log, which a checkpoint restores: a resumed run stops where an uninterrupted one does.
+        losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
+        if self._patience and losses and len(losses) - 1 - losses.index(min(losses)) >= self._patience:
+            control.should_training_stop = True
+
+    def on_epoch_end(self, args, state, control, **_):
+        if any(entry["step"] == state.global_step and name.startswith("eval_loss")
+               for entry in state.log_history for name in entry):
+            control.should_evaluate = control.should_save = False
+
+
+def fit(model: AdaptedModel, train: list[PreparedExample], valid: list[PreparedExample], settings: RunSettings,
+        seed: int, folder: Path, report: Callable[[dict], None], progress: bool, resume: bool = False) -> AdapterTrainer:
+    """Trains, keeps the weights with the lowest validation loss, and returns the trainer with its measurements.
+
+    Checkpoints go to `folder`; with `resume` the newest complete one is continued.
     """
     arguments = TrainingArguments(
         output_dir=str(folder), num_train_epochs=settings.epochs, seed=seed, data_seed=seed,
@@ -199,9 +223,11 @@ def fit(model: AdaptedModel, train: list[PreparedExample], valid: list[PreparedE
     )
     trainer = AdapterTrainer(
         model=model, args=arguments, train_dataset=Examples(train), eval_dataset=Examples(valid),
-        data_collator=Collator(model.backbone.tokenizer.pad_token_id), callbacks=[Progress(report, progress), MethodSteps()])
+        data_collator=Collator(model.backbone.tokenizer.pad_token_id),
+        callbacks=[Progress(report, progress), Validations(settings.validations, settings.patience),
+                   MethodSteps()])
     trainer.remove_callback(PrinterCallback)
-    checkpoint = last_checkpoint(folder) if settings.resume else None
+    checkpoint = last_checkpoint(folder) if resume else None
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return trainer
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.transducer import tiny
-from transducer import evaluate, export, predict, report, train
+from transducer import compare, evaluate, export, predict, report, train
 from transducer.commands import CommandParser, command_line
 from transducer.config import GENERATION_FIELDS, TrainSettings, TransducerSettings, add_options, resolve
 from transducer.errors import ConfigurationError, UnknownNameError
 from transducer.fusion import DEFAULT_FUSION
 from transducer.methods import METHODS
 
-COMMANDS = {"train": train, "evaluate": evaluate, "predict": predict, "export": export, "report": report}
+COMMANDS = {"train": train, "compare": compare, "evaluate": evaluate, "predict": predict, "export": export, "report": report}
 
 
 def parsed(*arguments: str) -> dict:

@@ -59,9 +59,10 @@ def test_the_result_row_is_complete(reference: Path, model_folder: Path) -> None
     (row,) = rows_of(reference)
     assert row.to_dict() == json.loads((reference / "metrics.json").read_text(encoding="utf-8"))
     empty = [entry.name for entry in fields(row) if getattr(row, entry.name) in (None, "", 0, {}, [])]
-    # A seed of 0 is no gap, a run that came through has no reason, and a transducer needs no remark.
+    # A seed of 0 is no gap, a run that came through has no reason, a transducer needs no remark; budgets, tuning and folders
+    # of their own are of comparisons.
     assert set(empty) <= {"seed", "remark", "reason", "git_commit", "train_peak_bytes", "generate_peak_bytes",
-                          "near_duplicate_percent"}
+                          "near_duplicate_percent", "parameter_budget", "tuning", "folder"}
     backbone = load_backbone(str(model_folder), "float32", device="cpu")
     trainable = build_method("transducer", backbone, TransducerSettings()).trainable_count()
     assert (row.method, row.seed, row.status, row.precision) == ("transducer", 0, "ok", "float32")

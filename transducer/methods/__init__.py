@@ -60,6 +60,13 @@ def parse_specification(specification: str) -> tuple[str, dict[str, object]]:
     return name, given
 
 
+def with_fields(specification: str, added: dict[str, object]) -> str:
+    """The specification with further fields; each must not be in it yet."""
+    name, given = parse_specification(specification)
+    parts = [f"{field}={value}" for field, value in added.items()]
+    return f"{specification}{',' if given else ':'}{','.join(parts)}" if parts else specification
+
+
 def method_class(specification: str) -> type[AdaptedModel]:
     """The class of a method; an unknown name is an UnknownNameError with the table."""
     name, _ = parse_specification(specification)

@@ -55,6 +55,7 @@ class BottleneckAdapters(OwnTensors, Switch, InputModel):
     settings_type = AdapterSettings
     sizes = ("rank", (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
     default_learning_rate = 3e-3
+    search_space = {"rank": (4, 8, 16, 32)}
 
     def __init__(self, backbone, settings, engine="auto"):
         super().__init__(backbone, settings, engine)
@@ -82,6 +83,7 @@ class PromptAndAdapters(BottleneckAdapters):
 
     method = "prompt+adapter"
     settings_type = PromptAdapterSettings
+    search_space = BottleneckAdapters.search_space | {"prompts": (10, 25, 50)}
 
     def __init__(self, backbone, settings, engine="auto"):
         super().__init__(backbone, settings, engine)

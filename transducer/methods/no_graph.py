@@ -38,6 +38,7 @@ class NoGraphTwin(OwnTensors, Switch, InputModel):
     settings_type = TwinSettings
     sizes = ("rank", (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128, 192, 256))
     default_learning_rate = 1e-2
+    search_space = {"rank": (8, 16, 32), "prompts": (5, 10, 20)}
 
     def __init__(self, backbone, settings, engine="auto"):
         super().__init__(backbone, settings, engine)

@@ -105,6 +105,7 @@ class LoRA(PeftMethod):
     settings_type = LoRASettings
     sizes = ("rank", (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
     default_learning_rate = 3e-3
+    search_space = {"rank": (4, 8, 16), "dropout": (0.0, 0.05, 0.1, 0.2)}
     weight_decomposed = False
 
     def configuration(self):
@@ -151,6 +152,7 @@ class PrefixTuning(PeftMethod):
     sizes = ("tokens", (1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100))
     default_learning_rate = 1e-1
     makes_cache = True
+    search_space = {"tokens": (5, 10, 20, 40)}
     remark = "peft's prefixes reach only the decoder; half of the parameters are never read"
 
     def configuration(self):
@@ -164,6 +166,7 @@ class PromptTuning(PeftMethod):
     settings_type = VirtualTokenSettings
     sizes = ("tokens", (1, 2, 4, 6, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150))
     default_learning_rate = 1e-1
+    search_space = {"tokens": (10, 25, 50, 100)}
 
     @classmethod
     def make_settings(cls, given, transducer):
@@ -193,6 +196,7 @@ class PTuning(OwnTensors, PeftMethod):
     settings_type = EncodedPromptSettings
     sizes = ("width", (2, 4, 8, 16, 32, 64, 128, 256))
     default_learning_rate = 1e-2
+    search_space = {"tokens": (10, 25, 50), "width": (64, 128, 256)}
 
     def configuration(self):
         return PromptEncoderConfig(task_type=TaskType.SEQ_2_SEQ_LM, num_virtual_tokens=self.settings.tokens,

@@ -24,6 +24,7 @@ class WithoutFusionLayer(TransducerModel):
 
     method = "no-abfl"
     fixed = {"fusion": "pooled"}
+    search_space = {"rank": (8, 12, 16)}
     artefact = "adapter"
     remark = "no attention, alignment or prompts: every token reads the graph's mean vector"
 
@@ -72,4 +73,5 @@ class PublishedTransducer(TransducerModel):
     sizes = ("", ())  # its geometry is that of the paper
     artefact = "adapter"
     default_learning_rate = 1e-2
+    search_space = {}
     remark = "the fusion of the paper's code, which never reads the graph"

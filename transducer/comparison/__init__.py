@@ -1,0 +1,1 @@
+"""The parts of `python -m transducer.compare`: settings, plan, folder, processes, tuning, the matrix of runs, its table."""

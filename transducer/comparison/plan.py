@@ -1,0 +1,86 @@
+"""What is to be run: every method with its size, or the reason for which it cannot be run."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..backbone import Backbone
+from ..budget import parameter_count, within_budget
+from ..config import TransducerSettings
+from ..errors import BudgetError, ConfigurationError, UnknownNameError
+from ..methods import method_class, parse_specification
+from .settings import CompareSettings
+
+
+@dataclass(frozen=True)
+class PlannedMethod:
+    """A method of a comparison.
+
+    Attributes:
+        method: as it was asked for.
+        base: its specification without a size from a budget.
+        specification: what is built where nothing is tuned.
+        budget: trainable parameters that it may have; None: any number.
+        parameters: trainable parameters that it has; None where it cannot be run.
+        reason: why it cannot be run, or "".
+    """
+
+    method: str
+    base: str
+    specification: str
+    budget: int | None
+    parameters: int | None
+    remark: str
+    reason: str = ""
+
+    def to_dict(self) -> dict:
+        return {"method": self.method, "specification": self.specification, "trainable_parameters": self.parameters,
+                "remark": self.remark, "reason": self.reason}
+
+
+def plan_methods(settings: CompareSettings, backbone: Backbone) -> list[PlannedMethod]:
+    """The methods of a comparison in their order. Cost: builds each a few times without weights.
+
+    Raises:
+        UnknownNameError, ConfigurationError: a wrong specification.
+        BudgetError: no method at all is within its budget; the message names the smallest size.
+    """
+    budget = settings.parameter_budget()
+    planned, misfits = [], []
+    for label in settings.labels():
+        base, own_budget = _without_budget(label)
+        allowed = own_budget or budget
+        remark = method_class(base).remark
+        try:
+            specification, count = sized(base, allowed, backbone, settings.transducer_settings())
+        except BudgetError as error:
+            misfits.append(error)
+            planned.append(PlannedMethod(label, base, base, allowed, None, remark, str(error)))
+        except (ConfigurationError, UnknownNameError):
+            raise
+        except Exception as error:
+            # Whatever a library says about a backbone that it cannot work with.
+            reason = f"cannot be built on {backbone.name}: {type(error).__name__}: {' '.join(str(error).split())}"
+            planned.append(PlannedMethod(label, base, base, allowed, None, remark, reason))
+        else:
+            planned.append(PlannedMethod(label, base, specification, allowed, count, remark))
+    if len(misfits) == len(planned):
+        raise min(misfits, key=lambda error: error.smallest)
+    return planned
+
+
+def sized(base: str, budget: int | None, backbone: Backbone, settings: TransducerSettings) -> tuple[str, int]:
+    """(specification within the budget, its trainable parameters)."""
+    specification = within_budget(base, budget, backbone, settings) if budget else base
+    return specification, parameter_count(specification, backbone, settings)
+
+
+def _without_budget(label: str) -> tuple[str, int | None]:
+    """(specification, N) of a label with `params=N` among its settings; N is None where it has none."""
+    name, given = parse_specification(label)
+    if "params" not in given:
+        return label, None
+    budget = given["params"]
+    if not isinstance(budget, int) or isinstance(budget, bool) or budget < 1:
+        raise ConfigurationError(f"method {label!r}: params is {budget!r}, expected a whole number of at least 1")
+    parts = [part for part in label.partition(":")[2].split(",") if part.partition("=")[0] != "params"]
+    return name + (":" if parts else "") + ",".join(parts), budget

@@ -1,0 +1,82 @@
+"""The tables that end a comparison, on the terminal."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from ..measure import ResultRow
+from .conclusions import LOSS
+
+MARKS = {"higher": "▲", "lower": "▼", "tie": "tie"}
+
+
+def comparison_tables(rows: Sequence[ResultRow], conclusions: dict) -> list[Table]:
+    """What each method costs and scores; and how far it is from the reference, or that the two are a tie."""
+    metrics = [entry["name"] for entry in conclusions["metrics"] if entry["name"] != LOSS]
+    tables = [_results(rows, conclusions, metrics)]
+    if conclusions["comparisons"]:
+        tables.append(_differences(conclusions, metrics))
+    return tables
+
+
+def _results(rows: Sequence[ResultRow], conclusions: dict, metrics: Sequence[str]) -> Table:
+    first = rows[0]
+    table = _table(f"{first.task} on {first.data}: {first.test_examples} test examples; mean ± standard deviation over seeds",
+                   ("seeds", "trained\nweights", "kB", "train\ns", "peak\nMB", "test loss\n(nats)", *_headings(metrics)))
+    for method in conclusions["methods"]:
+        done = [row for row in rows if row.method == method["method"] and row.status == "ok"]
+        if not done:
+            table.add_row(_title(method), "skipped" if method["skipped"] else "failed")
+            continue
+        table.add_row(
+            _title(method), str(len(done)), f"{done[0].trainable_parameters:,}", f"{done[0].artefact_bytes / 1000:,.0f}",
+            _mean([row.train_seconds for row in done], 0),
+            _mean([row.train_peak_bytes and row.train_peak_bytes / 1e6 for row in done], 0),
+            _spread(method["scores"][LOSS], 3), *(_spread(method["scores"][metric], 1) for metric in metrics))
+    return table
+
+
+def _differences(conclusions: dict, metrics: Sequence[str]) -> Table:
+    table = _table(f"difference to {conclusions['reference']}, 95 % interval; a tie where it holds zero or p after correction is "
+                   f"above {conclusions['alpha']}", _headings(metrics))
+    found = {(entry["method"], entry["metric"]): entry for entry in conclusions["comparisons"] if not entry["clean"]}
+    for method in conclusions["methods"]:
+        cells = [found.get((method["method"], metric)) for metric in metrics]
+        if any(cells):
+            table.add_row(method["method"], *(_difference(cell) for cell in cells))
+    return table
+
+
+def _table(title: str, headings: Sequence[str]) -> Table:
+    table = Table(title=title)
+    table.add_column("method", overflow="fold", min_width=12)
+    for name in headings:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _headings(metrics: Sequence[str]) -> list[str]:
+    return [metric.replace("_", "\n") for metric in metrics]
+
+
+def _title(method: dict) -> str:
+    """The method as it was asked for, and under it what was run where that is something else."""
+    same = method["specification"] == method["method"]
+    return method["method"] if same else f"{method['method']}\n  as {method['specification']}"
+
+
+def _mean(values: Sequence[float | None], digits: int) -> str:
+    known = [value for value in values if value is not None]
+    return f"{sum(known) / len(known):,.{digits}f}" if known else "-"
+
+
+def _spread(figure: dict, digits: int) -> str:
+    deviation = figure["standard_deviation"]
+    return f"{figure['mean']:,.{digits}f}" + ("" if deviation is None else f" ±{deviation:,.{digits}f}")
+
+
+def _difference(entry: dict | None) -> str:
+    if entry is None:
+        return "-"
+    return f"{entry['difference']:+.1f} \\[{entry['low']:+.1f}, {entry['high']:+.1f}] {MARKS[entry['verdict']]}"
