@@ -71,6 +71,8 @@ def run(settings: CompareSettings, command: str = "") -> int:
     # Every run computes in one precision, also those of an earlier call.
     precision = saved["model"]["precision"] if saved and settings.precision == "auto" else settings.precision
     backbone = load_backbone(settings.model, precision, settings.revision or None)
+    # What is left to do with it here needs no accelerator, whose memory is for the runs.
+    backbone.model.to("cpu")
     planned = plan_methods(settings, backbone)
     print_settings(console, settings)
     with folder.locked():
@@ -87,6 +89,7 @@ def _rows(settings: CompareSettings, command: str, task: Task, data: Data, backb
     """The rows of all methods and seeds in the order of the table; what is there already is read."""
     from .comparison.folder import EXAMPLES_FILE
     from .comparison.matrix import Matrix
+    from .comparison.processes import start_server
     from .comparison.progress import MatrixProgress
     from .comparison.tuning import read_trials
     from .run_data import SharedData
@@ -97,6 +100,7 @@ def _rows(settings: CompareSettings, command: str, task: Task, data: Data, backb
     _show(console, shared.examples, planned, settings)
     matrix = Matrix(settings, folder, planned, backbone, shared.examples, _kept_rows(settings, folder), read_trials(folder.tuning))
     if matrix.left or not (folder.path / EXAMPLES_FILE).exists():
+        start_server()
         prepared = shared.prepared
         write_json_lines(folder.path / EXAMPLES_FILE, [
             {"id": example.id, "language": example.language, "near_duplicate": place in prepared.near_duplicates}

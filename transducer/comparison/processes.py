@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -49,7 +50,6 @@ class Processes:
     def __init__(self, settings: CompareSettings, data: RunData):
         self._settings, self._data = settings, data
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(PRELOADED))
         self._running: list[Running] = []
         # Processes that share cores slow each other down far more than by their number when each takes all.
         self._threads = max(1, len(os.sched_getaffinity(0)) // settings.jobs) if settings.jobs > 1 else 0
@@ -101,6 +101,12 @@ class Processes:
             running.connection.close()
             shutil.rmtree(running.job.runs / f".{running.job.name}.{running.process.pid}", ignore_errors=True)
         self._running.clear()
+
+
+def start_server() -> None:
+    """Starts what jobs are forked from, which imports in its own time; the first job does it otherwise."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOADED))
+    forkserver.ensure_running()
 
 
 def _how(exit_code: int | None) -> str:
