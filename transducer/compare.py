@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .commands import DONE, FAILED, CommandParser, command_line
 from .comparison.settings import CompareSettings
 from .config import add_options, resolve
+from .errors import ConfigurationError
+from .processes import is_main_process, process_count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,26 +40,34 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     given = vars(parser.parse_args(arguments))
     settings = resolve(CompareSettings, given, given.pop("config", None))
-    return run(settings, shlex.join(["python", "-m", "transducer.compare", *arguments]))
+    return run(settings, arguments)
 
 
-def run(settings: CompareSettings, command: str = "") -> int:
+def run(settings: CompareSettings, arguments: list[str]) -> int:
     """Runs what is left of a comparison and concludes; the exit code tells whether no run has failed.
 
     Args:
-        command: kept in the folder.
+        arguments: of the command, of which `settings` were made.
     """
     from tasks import get_task
 
     task = get_task(settings.task)
     settings = settings.for_task(task)
     settings.parameter_budget()
+    if process_count() > 1:
+        settings = replace(settings, accelerate=process_count())
+    if settings.accelerate > 1 and settings.jobs > 1:
+        raise ConfigurationError("--jobs runs side by side what --accelerate does together; give one of them")
     from .comparison.folder import ComparisonFolder
     from .report import print_settings, wide_console
 
     folder = ComparisonFolder(settings)
     saved = folder.check()
-    console = wide_console(quiet=settings.quiet or settings.json)
+    if settings.accelerate > process_count():
+        from .comparison.together import launch
+
+        launch(settings.accelerate, arguments)
+    console = wide_console(quiet=settings.quiet or settings.json or not is_main_process())
     # Bad data is told before torch, which takes seconds, is loaded.
     from .data import load_data
 
@@ -74,7 +84,10 @@ def run(settings: CompareSettings, command: str = "") -> int:
     # What is left to do with it here needs no accelerator, whose memory is for the runs.
     backbone.model.to("cpu")
     planned = plan_methods(settings, backbone)
+    if not is_main_process():
+        return _follow(settings, task, data, backbone)
     print_settings(console, settings)
+    command = shlex.join(["python", "-m", "transducer.compare", *arguments])
     with folder.locked():
         try:
             rows = _rows(settings, command, task, data, backbone, planned, folder, saved, console)
@@ -82,6 +95,16 @@ def run(settings: CompareSettings, command: str = "") -> int:
             raise KeyboardInterrupt(f"interrupted; the same command goes on with what is left in {folder.path}") from None
         _conclude(settings, task, planned, rows, folder)
     return FAILED if any(row.status == "failed" for row in rows) else DONE
+
+
+def _follow(settings: CompareSettings, task: Task, data: Data, backbone: Backbone) -> int:
+    """The part of a process that is not the main one."""
+    from .comparison.together import follow
+    from .report import wide_console
+    from .run_data import SharedData
+
+    follow(replace(settings, precision=backbone.precision), SharedData(settings, task, data, backbone, wide_console(quiet=True)).prepared)
+    return DONE
 
 
 def _rows(settings: CompareSettings, command: str, task: Task, data: Data, backbone: Backbone, planned: list[PlannedMethod],
@@ -98,9 +121,11 @@ def _rows(settings: CompareSettings, command: str, task: Task, data: Data, backb
     shared = SharedData(settings, task, data, backbone, console)
     folder.open(saved, _config(settings, command, task, shared.examples, backbone, planned))
     _show(console, shared.examples, planned, settings)
-    matrix = Matrix(settings, folder, planned, backbone, shared.examples, _kept_rows(settings, folder), read_trials(folder.tuning))
-    if matrix.left or not (folder.path / EXAMPLES_FILE).exists():
-        start_server()
+    matrix = Matrix(replace(settings, precision=backbone.precision), folder, planned, backbone, shared.examples,
+                    _kept_rows(settings, folder), read_trials(folder.tuning))
+    if matrix.left or not (folder.path / EXAMPLES_FILE).exists() or process_count() > 1:
+        if process_count() == 1:
+            start_server()
         prepared = shared.prepared
         write_json_lines(folder.path / EXAMPLES_FILE, [
             {"id": example.id, "language": example.language, "near_duplicate": place in prepared.near_duplicates}

@@ -32,7 +32,7 @@ from .prepare import Preparer
 from .processes import is_main_process
 from .run_data import RunData
 from .storage import write_json_lines
-from .trainer import AdapterTrainer, evaluation_loss, fit
+from .trainer import AdapterTrainer, ExampleLoss, evaluation_loss, fit
 
 
 class SingleRun:
@@ -45,12 +45,15 @@ class SingleRun:
         backbone: changed by the run.
         resume: goes on from the last checkpoint in the folder.
         on_log: is given every log entry of the training.
+        keep_losses: writes the loss of every test example to `losses.jsonl`.
     """
 
     def __init__(self, settings: RunSettings, task: Task, data: RunData, backbone: Backbone, specification: str, seed: int,
-                 folder: Path, console: Console, resume: bool = False, on_log: Callable[[dict], None] | None = None):
+                 folder: Path, console: Console, resume: bool = False, on_log: Callable[[dict], None] | None = None,
+                 keep_losses: bool = False):
         self._settings, self._task, self._data, self._backbone = settings, task, data, backbone
         self._folder, self._console, self._resume, self._on_log = folder, console, resume, on_log
+        self._keep_losses = keep_losses
         self.row = new_row(settings, data.examples, backbone, specification, seed)
 
     def execute(self) -> ResultRow:
@@ -122,7 +125,11 @@ class SingleRun:
         row, settings, data = self.row, self._settings, self._data
         examples, batch_size = data.examples.test, 4 * settings.batch_size
         preparer = Preparer(self._backbone, self._task, settings.max_source_tokens, settings.max_target_tokens)
-        row.test_loss = evaluation_loss(model, data.test, batch_size)
+        losses: list[ExampleLoss] = []
+        row.test_loss = evaluation_loss(model, data.test, batch_size, losses if self._keep_losses else None)
+        if self._keep_losses:
+            write_json_lines(self._folder / "losses.jsonl", [
+                {"id": example.id, "nats": nats, "tokens": tokens} for example, (nats, tokens) in zip(examples, losses)])
         begin = time.perf_counter()
         with peak_memory(model.backbone.device) as peak:
             # From the sources alone: prediction is given nothing that was prepared beside a target.

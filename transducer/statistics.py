@@ -118,10 +118,12 @@ class Comparison:
     corrected_p: float
     rank_biserial: float
     verdict: str
+    """better, worse or tie"""
     statement: str
 
 
-def compare(scores: dict[str, dict[int, np.ndarray]], reference: str, metric: str, clean: bool = False) -> list[Comparison]:
+def compare(scores: dict[str, dict[int, np.ndarray]], reference: str, metric: str, clean: bool = False,
+            higher_is_better: bool = True) -> list[Comparison]:
     """Every method against the reference in one metric; the tests are corrected for the number of methods.
 
     Args:
@@ -137,7 +139,7 @@ def compare(scores: dict[str, dict[int, np.ndarray]], reference: str, metric: st
     for (method, (seeds, values)), (low, high), (p, correlation), corrected_p in zip(pairs.items(), intervals, tests, corrected):
         difference = float(values.mean())
         tie = low <= 0 <= high or corrected_p > ALPHA
-        verdict = "tie" if tie else "higher" if difference > 0 else "lower"
+        verdict = "tie" if tie else "better" if (difference > 0) == higher_is_better else "worse"
         found.append(Comparison(
             method, reference, metric, clean, seeds, values.shape[1], difference, low, high, p, corrected_p, correlation, verdict,
             _statement(method, reference, metric, clean, verdict, difference, low, high, corrected_p, correlation, seeds)))

@@ -74,16 +74,29 @@ class LengthBuckets(Sampler):
             yield from batches[-1].tolist()
 
 
-def token_losses(model: AdaptedModel, batches) -> tuple[float, int]:
-    """(sum of nats, target tokens) over batches, in evaluation mode."""
+ExampleLoss = tuple[float, int]
+"""Nats and target tokens of one example."""
+
+
+def token_losses(model: AdaptedModel, batches, each: list[ExampleLoss] | None = None) -> tuple[float, int]:
+    """(sum of nats, target tokens) over batches, in evaluation mode; those of the single examples are added to `each`."""
     model.eval()
     total, count = 0.0, 0
     with torch.no_grad():
         for batch in batches:
             tokens = int((batch["labels"] != IGNORED_LABEL).sum())
-            total += float(model(**batch).loss) * tokens
+            output = model(**batch)
+            total += float(output.loss) * tokens
             count += tokens
+            if each is not None:
+                each += [_example_loss(logits, labels) for logits, labels in zip(output.logits, batch["labels"])]
     return total, count
+
+
+def _example_loss(logits: torch.Tensor, labels: torch.Tensor) -> ExampleLoss:
+    """Of logits [L, V] and labels [L]."""
+    nats = torch.nn.functional.cross_entropy(logits.float(), labels, ignore_index=IGNORED_LABEL, reduction="sum")
+    return float(nats), int((labels != IGNORED_LABEL).sum())
 
 
 class AdapterTrainer(CheckpointHooks, Trainer):
@@ -232,9 +245,11 @@ def fit(model: AdaptedModel, train: list[PreparedExample], valid: list[PreparedE
     return trainer
 
 
-def evaluation_loss(model: AdaptedModel, examples: list[PreparedExample], batch_size: int) -> float:
-    """Nats per target token."""
+def evaluation_loss(model: AdaptedModel, examples: list[PreparedExample], batch_size: int,
+                    each: list[ExampleLoss] | None = None) -> float:
+    """Nats per target token; those of the single examples are added to `each`, in their order."""
     loader = DataLoader(Examples(examples), batch_size=batch_size, collate_fn=Collator(model.backbone.tokenizer.pad_token_id))
     device = model.backbone.device
-    total, count = token_losses(model, ({name: tensor.to(device) for name, tensor in batch.items()} for batch in loader))
+    batches = ({name: tensor.to(device) for name, tensor in batch.items()} for batch in loader)
+    total, count = token_losses(model, batches, each)
     return total / count

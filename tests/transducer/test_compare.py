@@ -110,7 +110,8 @@ def test_the_folder_is_as_designed(whole: Path) -> None:
         ".lock", "config.json", "examples.jsonl", "results.jsonl", "statistics.json", "runs"}
     assert {path.name for path in (whole / "runs").iterdir()} == {
         "linear-seed0", "linear-seed1", "none-seed0", "lora-rank-2-seed0", "lora-rank-2-seed1"}
-    assert {path.name for path in (whole / "runs" / "linear-seed0").iterdir()} == {"adapter", "log.jsonl", "predictions.jsonl"}
+    assert {path.name for path in (whole / "runs" / "linear-seed0").iterdir()} == {
+        "adapter", "log.jsonl", "predictions.jsonl", "losses.jsonl"}
     config = json.loads((whole / "config.json").read_text(encoding="utf-8"))
     assert (config["kind"], config["schema"], config["settings"]["reference"]) == ("comparison", 1, "linear")
     assert [method["method"] for method in config["methods"]] == list(METHODS)
@@ -154,9 +155,11 @@ def test_statistics_stand_in_the_folder(whole: Path) -> None:
     assert lora["scores"]["test_loss"]["mean"] == pytest.approx(sum(values) / 2)
     metrics = [metric["name"] for metric in found["metrics"] if metric["name"] != "test_loss"]
     assert [(entry["method"], entry["metric"]) for entry in found["comparisons"] if not entry["clean"]] == [
-        (method, metric) for metric in metrics for method in ("none", "lora:rank=2")]
+        (method, metric) for metric in ("test_loss", *metrics) for method in ("none", "lora:rank=2")]
     for entry in found["comparisons"]:
         assert entry["reference"] == "linear" and entry["seeds"] == [0, 1] and entry["low"] <= entry["difference"] <= entry["high"]
+        if entry["metric"] == "test_loss":
+            continue
         by_seed = [[json.loads(line)["scores"][entry["metric"]] for line in
                     (whole / rows[method, seed].folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
                    for method, seed in ((entry["method"], 0), ("linear", 0), ("linear", 1))]
@@ -166,12 +169,19 @@ def test_statistics_stand_in_the_folder(whole: Path) -> None:
     assert any("examples and seeds" in note for note in found["notes"])
 
 
+def test_the_losses_of_the_examples_make_up_that_of_all(whole: Path) -> None:
+    for row in read_rows(whole):
+        losses = [json.loads(line) for line in (whole / row.folder / "losses.jsonl").read_text(encoding="utf-8").splitlines()]
+        nats, tokens = (sum(loss[name] for loss in losses) for name in ("nats", "tokens"))
+        assert len(losses) == 4 and row.test_loss == pytest.approx(nats / tokens, rel=1e-6)
+
+
 def test_the_table_and_the_lines_of_progress(command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(tmp_path / "run", "--methods", "none", "linear", "--seeds", "1") == 0
     printed = capsys.readouterr().out
     assert "[1/2] none, seed 0: test loss" in printed and " left)" in printed and "[2/2] linear, seed 0" in printed
     assert "linear: 1,024 trainable parameters" in printed
-    assert "difference to none, 95 % interval" in printed and "] tie" in printed
+    assert "difference to none, 95 % interval" in printed and " tie " in printed
     assert "One seed of linear" in printed and "not whether the methods do" in printed
 
 
@@ -422,5 +432,5 @@ def test_every_setting_has_its_help_and_a_default_in_range() -> None:
 
 def test_settings_of_a_comparison_and_of_a_training_share_what_makes_a_run() -> None:
     own = {entry.name for entry in fields(CompareSettings)} - {entry.name for entry in fields(train.TrainSettings)}
-    assert own == {"methods", "reference", "budget", "tune", "tune_limit", "jobs", "retry"}
+    assert own == {"methods", "reference", "budget", "tune", "tune_limit", "jobs", "retry", "accelerate"}
     assert ResultRow.__dataclass_fields__.keys() >= {"specification", "parameter_budget", "tuning", "folder"}

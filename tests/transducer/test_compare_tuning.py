@@ -11,7 +11,7 @@ import pytest
 
 from tests.transducer import tiny
 from transducer import compare
-from transducer.backbone import Backbone, load_backbone
+from transducer.backbone import Backbone
 from transducer.budget import parameter_count
 from transducer.commands import command_line
 from transducer.comparison.plan import plan_methods

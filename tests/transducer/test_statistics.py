@@ -84,12 +84,17 @@ def scores(**means: float) -> dict[str, dict[int, np.ndarray]]:
 
 def test_verdicts() -> None:
     found = {entry.method: entry for entry in compare(scores(middle=0, better=1, worse=-1, same=0.01), "middle", "bleu")}
-    assert {name: entry.verdict for name, entry in found.items()} == {"better": "higher", "worse": "lower", "same": "tie"}
+    assert {name: entry.verdict for name, entry in found.items()} == {"better": "better", "worse": "worse", "same": "tie"}
     better = found["better"]
     assert better.low < better.difference < better.high and better.difference == pytest.approx(1, abs=0.2)
     assert better.seeds == [0, 1, 2] and better.examples == 200 and better.rank_biserial > 0.5
-    assert better.statement.startswith("better is higher than middle in bleu: +") and "one seed" not in better.statement
+    assert better.statement.startswith("better is better than middle in bleu: +") and "one seed" not in better.statement
     assert "are a tie" in found["same"].statement
+
+
+def test_of_a_loss_the_lower_one_is_better() -> None:
+    found = {entry.method: entry for entry in compare(scores(middle=0, more=1, less=-1), "middle", "loss", higher_is_better=False)}
+    assert (found["more"].verdict, found["less"].verdict) == ("worse", "better") and found["less"].difference < 0
 
 
 def test_a_difference_that_the_correction_takes_away_is_a_tie() -> None:
@@ -98,7 +103,7 @@ def test_a_difference_that_the_correction_takes_away_is_a_tie() -> None:
     better = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     alone = compare({"a": {0: base}, "b": {0: better}}, "a", "bleu")
     many = compare({"a": {0: base}} | {f"b{number}": {0: better} for number in range(30)}, "a", "bleu")
-    assert alone[0].verdict == "higher" and alone[0].p == alone[0].corrected_p == 2 / 2**10
+    assert alone[0].verdict == "better" and alone[0].p == alone[0].corrected_p == 2 / 2**10
     assert many[0].low > 0 and many[0].corrected_p == pytest.approx(30 * 2 / 2**10) and many[0].verdict == "tie"
 
 

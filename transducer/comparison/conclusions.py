@@ -45,9 +45,9 @@ def conclusions(folder: Path, rows: Sequence[ResultRow], methods: Sequence[str],
         if near.any() and not near.all():
             subsets.append((True, ~near))
         for clean, kept in subsets:
-            for metric in metrics:
+            for metric in (LOSS, *metrics):
                 comparisons += compare({method: {seed: found[metric][kept] for seed, found in by_seed.items()}
-                                        for method, by_seed in scores.items()}, reference, metric, clean)
+                                        for method, by_seed in scores.items()}, reference, metric, clean, metric != LOSS)
     return {
         "schema": SCHEMA, "reference": reference, "confidence": CONFIDENCE, "resamples": RESAMPLES,
         "bootstrap_seed": BOOTSTRAP_SEED, "alpha": ALPHA, "correction": "holm, per metric over the methods",
@@ -84,8 +84,8 @@ def _notes(done: dict[str, list[ResultRow]], rows: Sequence[ResultRow], referenc
     elif any(len(found) > 1 for found in done.values()):
         notes.append("Intervals are of a paired bootstrap over examples and seeds; with few seeds the spread over them is known "
                      "roughly.")
-    notes.append("Differences are of mean scores of single examples; for scores of a whole corpus, such as BLEU, they are not "
-                 "the differences of the scores.")
+    notes.append("Differences are of means over examples; they are not the differences of scores of a whole corpus, such as BLEU, "
+                 "nor of a loss per token of all examples.")
     if near.any():
         what = "all have" if near.all() else f"{int(near.sum())} of {len(near)} have"
         notes.append(f"Of the test examples {what} a near duplicate in train; clean scores leave these out"
@@ -94,11 +94,13 @@ def _notes(done: dict[str, list[ResultRow]], rows: Sequence[ResultRow], referenc
 
 
 def _example_scores(folder: Path, metrics: Sequence[str], count: int) -> dict[str, np.ndarray]:
-    lines = _lines(folder / "predictions.jsonl")
-    if len(lines) != count:
-        raise DataError(f"{folder / 'predictions.jsonl'} has {len(lines)} lines, expected {count}, one a test example; "
+    """Metric -> scores [examples], and the loss in nats per target token."""
+    lines, losses = (_lines(folder / name) for name in ("predictions.jsonl", "losses.jsonl"))
+    if not len(lines) == len(losses) == count:
+        raise DataError(f"{folder} has {len(lines)} predictions and {len(losses)} losses, expected {count}, one a test example; "
                         "remove its row from the results and run the comparison again")
-    return {metric: np.array([line["scores"][metric] for line in lines], dtype=float) for metric in metrics}
+    scores = {metric: np.array([line["scores"][metric] for line in lines], dtype=float) for metric in metrics}
+    return scores | {LOSS: np.array([line["nats"] / line["tokens"] for line in losses])}
 
 
 def _lines(path: Path) -> list[dict]:

@@ -5,7 +5,7 @@
     results.jsonl          one row per run, in the order in which they ended
     tuning.jsonl           one row per trial
     statistics.json        means, intervals and tests over the rows
-    runs/METHOD-seedN/     log.jsonl, predictions.jsonl and the artefact of a run
+    runs/METHOD-seedN/     log.jsonl, predictions.jsonl, losses.jsonl (of every test example) and the artefact of a run
 
 A run at work writes to a hidden folder in `runs`, which gets its name when the run has ended; then its row is added. What
 a killed command leaves is therefore whole, or hidden and swept away by the next one.

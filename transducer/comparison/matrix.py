@@ -17,6 +17,7 @@ from .plan import PlannedMethod
 from .processes import Ended, Processes
 from .progress import MatrixProgress
 from .settings import CompareSettings
+from .together import Together, launched_together
 from .tuning import Proposal, Search, TrialRow
 from .worker import Job
 
@@ -83,6 +84,7 @@ class Matrix:
     """Runs what is left of a comparison.
 
     Args:
+        settings: with the precision that all runs are to have.
         rows: those that are there; the new ones are added to them.
     """
 
@@ -105,7 +107,7 @@ class Matrix:
 
     def run(self, data: RunData, progress: MatrixProgress) -> None:
         """Runs everything that is left, and adds a row for each run as it ends."""
-        processes = Processes(replace(self._settings, precision=self._backbone.precision), data)
+        processes = (Together if launched_together() else Processes)(self._settings, data)
         progress.begin(self.left)
         try:
             while self._start(processes, progress) or processes.busy:

@@ -28,6 +28,8 @@ class CompareSettings(RunSettings):
                        minimum=0)
     tune_limit: int = option(0, "training examples of a trial; 0: as many as of a run", minimum=0)
     jobs: int = option(1, "runs side by side, each in a process; one shares all cores, more get equal parts", minimum=1)
+    accelerate: int = option(1, "processes that share the batches of each run, one a GPU, through accelerate's launcher; each "
+                             "takes --batch-size examples a step", minimum=1)
     output: str = option("", "the folder of the comparison; empty: runs/TASK-comparison. One that was begun is gone on with")
     retry: bool = option(False, "run again what has failed in the output folder")
     overwrite: bool = option(False, "replace the comparison in the output folder")

@@ -8,7 +8,7 @@ from rich.table import Table
 from ..measure import ResultRow
 from .conclusions import LOSS
 
-MARKS = {"higher": "▲", "lower": "▼", "tie": "tie"}
+MARKS = {"better": "▲", "worse": "▼", "tie": "tie"}
 
 
 def comparison_tables(rows: Sequence[ResultRow], conclusions: dict) -> list[Table]:
@@ -38,13 +38,14 @@ def _results(rows: Sequence[ResultRow], conclusions: dict, metrics: Sequence[str
 
 
 def _differences(conclusions: dict, metrics: Sequence[str]) -> Table:
-    table = _table(f"difference to {conclusions['reference']}, 95 % interval; a tie where it holds zero or p after correction is "
-                   f"above {conclusions['alpha']}", _headings(metrics))
+    metrics = [LOSS, *metrics]
+    table = _table(f"difference to {conclusions['reference']}, 95 % interval; ▲ better, ▼ worse, a tie where the interval holds "
+                   f"zero or p after correction is above {conclusions['alpha']}", _headings(metrics))
     found = {(entry["method"], entry["metric"]): entry for entry in conclusions["comparisons"] if not entry["clean"]}
     for method in conclusions["methods"]:
         cells = [found.get((method["method"], metric)) for metric in metrics]
         if any(cells):
-            table.add_row(method["method"], *(_difference(cell) for cell in cells))
+            table.add_row(method["method"], *(_difference(cell, 3 if metric == LOSS else 1) for cell, metric in zip(cells, metrics)))
     return table
 
 
@@ -76,7 +77,8 @@ def _spread(figure: dict, digits: int) -> str:
     return f"{figure['mean']:,.{digits}f}" + ("" if deviation is None else f" ±{deviation:,.{digits}f}")
 
 
-def _difference(entry: dict | None) -> str:
+def _difference(entry: dict | None, digits: int) -> str:
     if entry is None:
         return "-"
-    return f"{entry['difference']:+.1f} \\[{entry['low']:+.1f}, {entry['high']:+.1f}] {MARKS[entry['verdict']]}"
+    low, high = f"{entry['low']:+.{digits}f}", f"{entry['high']:+.{digits}f}"
+    return f"{entry['difference']:+.{digits}f} {MARKS[entry['verdict']]}\n\\[{low}, {high}]"

@@ -22,6 +22,7 @@ from tasks import get_task
 
 from ..backbone import load_backbone
 from ..measure import ResultRow
+from ..processes import is_main_process
 from ..run_data import RunData
 from ..sampling import limited_places
 from ..single_run import SingleRun, new_row
@@ -74,13 +75,14 @@ def execute(job: Job, settings: CompareSettings, data: RunData, folder: Path, on
     row = new_row(settings, data.examples, backbone, job.specification, job.seed)
     try:
         run = SingleRun(settings, get_task(settings.task), _part_of(data, job.train_limit), backbone, job.specification,
-                        job.seed, folder, Console(quiet=True), on_log=on_log)
+                        job.seed, folder, Console(quiet=True), on_log=on_log, keep_losses=True)
         row = run.row
         row.method = job.method
         run.execute() if job.trial is None else run.train_only()
     except Exception as error:
         row.status, row.reason = "failed", f"{type(error).__name__}: {' '.join(str(error).split())}"
-        write_text(folder / "error.txt", traceback.format_exc())
+        if is_main_process():
+            write_text(folder / "error.txt", traceback.format_exc())
     row.method = job.method
     for name, value in job.details.items():
         setattr(row, name, value)
