@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..backbone import Backbone
 from ..budget import parameter_count, within_budget
 from ..config import TransducerSettings
-from ..errors import BudgetError, ConfigurationError, UnknownNameError
+from ..errors import BudgetError, ConfigurationError, TransducerError, UnknownNameError
 from ..methods import method_class, parse_specification
 from .settings import CompareSettings
 
@@ -49,17 +49,21 @@ def plan_methods(settings: CompareSettings, backbone: Backbone) -> list[PlannedM
     for label in settings.labels():
         base, own_budget = _without_budget(label)
         allowed = own_budget or budget
-        remark = method_class(base).remark
+        kind = method_class(base)
+        remark = kind.remark
+        # What is wrong with the specification itself is an error; what a backbone cannot do is a reason to skip the method.
+        kind.make_settings(parse_specification(base)[1], settings.transducer_settings())
         try:
             specification, count = sized(base, allowed, backbone, settings.transducer_settings())
         except BudgetError as error:
             misfits.append(error)
             planned.append(PlannedMethod(label, base, base, allowed, None, remark, str(error)))
-        except (ConfigurationError, UnknownNameError):
+        except UnknownNameError:
             raise
         except Exception as error:
-            # Whatever a library says about a backbone that it cannot work with.
-            reason = f"cannot be built on {backbone.name}: {type(error).__name__}: {' '.join(str(error).split())}"
+            # Also whatever a library says about a backbone that it cannot work with.
+            kind_of_error = "" if isinstance(error, TransducerError) else f"{type(error).__name__}: "
+            reason = f"cannot be built on {backbone.name}: {kind_of_error}{' '.join(str(error).split())}"
             planned.append(PlannedMethod(label, base, base, allowed, None, remark, reason))
         else:
             planned.append(PlannedMethod(label, base, specification, allowed, count, remark))

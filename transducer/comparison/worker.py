@@ -79,6 +79,8 @@ def execute(job: Job, settings: CompareSettings, data: RunData, folder: Path, on
         row = run.row
         row.method = job.method
         run.execute() if job.trial is None else run.train_only()
+        if job.trial is not None and row.valid_loss is None:
+            row.status, row.reason = "failed", "no validation loss of its final size; more training examples are needed"
     except Exception as error:
         row.status, row.reason = "failed", f"{type(error).__name__}: {' '.join(str(error).split())}"
         if is_main_process():
