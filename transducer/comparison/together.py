@@ -76,21 +76,19 @@ def launched_together() -> bool:
 
 
 def _tell(what: tuple[Job, Path] | None) -> None:
-    from accelerate.utils import broadcast_object_list
-
-    _join()
-    broadcast_object_list([what])
+    _shared([what])
 
 
 def _told() -> tuple[Job, Path] | None:
-    from accelerate.utils import broadcast_object_list
-
-    _join()
-    return broadcast_object_list([None])[0]
+    return _shared([None])[0]
 
 
-def _join() -> None:
-    """Makes this process one of the launcher's group, which the first use of accelerate does."""
+def _shared(content: list) -> list:
+    """The main process's content, on every process."""
+    import torch
     from accelerate import PartialState
 
-    PartialState()
+    # As `transformers.Trainer` asks for it: the first to ask makes the group.
+    PartialState(cpu=not torch.cuda.is_available())
+    torch.distributed.broadcast_object_list(content, src=0)
+    return content

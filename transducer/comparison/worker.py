@@ -85,6 +85,9 @@ def execute(job: Job, settings: CompareSettings, data: RunData, folder: Path, on
         row.status, row.reason = "failed", f"{type(error).__name__}: {' '.join(str(error).split())}"
         if is_main_process():
             write_text(folder / "error.txt", traceback.format_exc())
+        else:
+            # The main process knows nothing of it but that this one is gone from their common step.
+            traceback.print_exc()
     row.method = job.method
     for name, value in job.details.items():
         setattr(row, name, value)
