@@ -12,6 +12,7 @@ from .code_tokens import code_tokens
 from .metric_result import MetricResult, Texts, bounded, share
 
 _PROSE_TOKEN = re.compile(r"\w+|[^\w\s]")
+_EVALUATOR_TOKEN = re.compile(r"[^\W_]+|_|[^\w\s]")
 
 
 def exact_match(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
@@ -90,14 +91,14 @@ def chrf(predictions: Texts, references: Texts, languages: Texts) -> MetricResul
 def sentence_bleu(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
     """Mean smoothed sentence BLEU-4 as the summarization literature reports it (CodeBERT's and CodeXGLUE's evaluator).
 
-    Words and single punctuation characters in lower case. For n = 2, 3, 4 one is added to matches and n-grams (Lin and
+    Words and single punctuation characters, underscores among them, in lower case. For n = 2, 3, 4 one is added to matches and n-grams (Lin and
     Och, 2004), for n = 1 neither; the brevity penalty is exp(min(0, 1 - (r + 1) / (c + 1))) for lengths r of the
-    reference and c of the prediction. Values are near those of the other variant for long texts and far above for short ones.
+    reference and c of the prediction. An empty prediction scores 0; the evaluator gives it exp(-r). Values are near those of the other variant for long texts and far above for short ones.
     """
-    single = [100 * _smoothed_bleu(_prose_tokens(prediction), _prose_tokens(reference))
+    single = [100 * _smoothed_bleu(*(_EVALUATOR_TOKEN.findall(text.lower()) for text in (prediction, reference)))
               for prediction, reference in zip(predictions, references)]
     return MetricResult(sum(single) / len(single), "sentence_bleu|codexglue|order:4|smooth:add-one-above-unigrams|case:lower"
-                        "|tok:words-and-punctuation|average:sentences", [bounded(value) for value in single])
+                        "|tok:words-punctuation-underscores|average:sentences", [bounded(value) for value in single])
 
 
 def _smoothed_bleu(prediction: list[str], reference: list[str]) -> float:

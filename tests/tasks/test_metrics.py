@@ -124,6 +124,21 @@ def test_sentence_bleu_of_a_short_prediction() -> None:
     assert one("sentence_bleu", "a b", "a b c d") == pytest.approx(100 * math.exp(1 - 5 / 3))
 
 
+def test_sentence_bleu_cuts_at_underscores() -> None:
+    # CodeXGLUE's evaluator cuts words from punctuation first and then sets blanks around the characters from "[" to "`", so
+    # edge_attr is three words. "the edge_attr" has 3 of its 4 words in "the node_attr", its pairs "_ attr" of 3, no triple of 2
+    # and no quadruple of 1: 3/4, (1+1)/(3+1), 1/3, 1/2.
+    assert one("sentence_bleu", "the edge_attr", "the node_attr") == pytest.approx(100 * (3 / 4 * 2 / 4 * 1 / 3 * 1 / 2) ** 0.25)
+
+
+def test_sentence_bleu_of_a_sentence_that_is_too_short() -> None:
+    # log a message . against print an error log message . : words log, message, "." are 3 of 4; pairs "message ." is 1 of 3;
+    # no triple of 2, no quadruple of 1; penalty exp(1 - 7/5). The evaluator's script gives 33.51600230178197 for the pair.
+    expected = 100 * math.exp(1 - 7 / 5) * (3 / 4 * 2 / 4 * 1 / 3 * 1 / 2) ** 0.25
+    assert expected == pytest.approx(33.51600230178197)
+    assert one("sentence_bleu", "Log a message .", "Print an error log message .") == pytest.approx(expected)
+
+
 def test_sentence_bleu_is_the_mean_over_examples() -> None:
     values = score(["sentence_bleu"], ["a b c d", "x"], ["a b c d", "y"], "english")
     assert values.per_example["sentence_bleu"] == [100.0, 0.0] and values.values["sentence_bleu"] == 50.0
