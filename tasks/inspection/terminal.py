@@ -18,8 +18,10 @@ MOST_VALUES = 12
 MOST_BARS = 16
 """Blocks of a histogram in a line."""
 SOURCE_LINES, TARGET_LINES = 14, 8
+DISPENSABLE = ("mean", "5 %", "nodes 5 %", "to", "largest", "longest", "histogram", "unit")
+"""Columns that are left out first where a table is too wide, in this order; JSON and page have all."""
 WIDTH = 120
-"""Columns where standard output is no terminal: a table must not be cut in a log."""
+"""Characters of a line where standard output is no terminal: a table must not be cut in a log."""
 
 
 def wide_console() -> Console:
@@ -39,7 +41,7 @@ def show(figures: Figures, console: Console) -> None:
             title, table.title = table.title, None  # as a line of its own it may be wider than the table
             console.print()
             console.print(title)
-            console.print(table)
+            console.print(_fitting(table, console))
     for split, example in figures.examples:
         source = Text(cut_lines(example.source, SOURCE_LINES, console.width - 4))
         target = Text(cut_lines(example.target or "", TARGET_LINES, console.width - 4), style="green")
@@ -55,6 +57,16 @@ def _table(title: str, columns: Iterable[str], left: int = 1, wraps: bool = Fals
     for place, name in enumerate(columns):
         table.add_column(Text(name), justify="left" if place < left else "right", no_wrap=not wraps or place >= left,
                          overflow="fold" if wraps else "ellipsis")
+    return table
+
+
+def _fitting(table: Table, console: Console) -> Table:
+    """The table without the columns that a narrow terminal has no room for; no number is cut."""
+    unbounded = console.options.update(width=10 * WIDTH)
+    for name in DISPENSABLE if all(column.no_wrap for column in table.columns) else ():
+        if console.measure(table, options=unbounded).maximum <= console.width:
+            break
+        table.columns = [column for column in table.columns if str(column.header) != name]
     return table
 
 

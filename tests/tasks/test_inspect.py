@@ -326,6 +326,18 @@ def test_drops_are_shown_with_what_was_found(folder: Path, capsys: pytest.Captur
     assert shown.index("[odd]") < shown.index("too long")  # the most frequent first
 
 
+@pytest.mark.parametrize("width", [120, 100, 80, 66])
+def test_a_narrow_terminal_has_fewer_columns_and_no_cut_numbers(folder: Path, width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    from tasks.inspection.terminal import show
+
+    show(inspect_dataset(load_source(f"file:{folder}", REPAIR, progress=False), REPAIR, examples=0), Console(width=width))
+    tables = capsys.readouterr().out
+    assert max(map(len, tables.splitlines())) <= width and "over limit" in tables and "0.0 % of 400" in tables
+    assert (" mean ┃" in tables) == (width == 120) and "…" not in tables
+
+
 def test_commands_and_their_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
