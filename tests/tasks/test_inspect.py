@@ -326,7 +326,7 @@ def test_drops_are_shown_with_what_was_found(folder: Path, capsys: pytest.Captur
     assert shown.index("[odd]") < shown.index("too long")  # the most frequent first
 
 
-@pytest.mark.parametrize("width", [120, 100, 80, 66])
+@pytest.mark.parametrize("width", [120, 100, 80, 72])
 def test_a_narrow_terminal_has_fewer_columns_and_no_cut_numbers(folder: Path, width: int, capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
