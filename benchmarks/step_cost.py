@@ -227,27 +227,36 @@ def profile(stepper, batches: list) -> None:
 
 
 def report(seconds: dict[str, list[dict]], facts: dict[str, dict], options: argparse.Namespace) -> None:
-    medians = {method: statistics.median(step["step"] for step in steps) for method, steps in seconds.items()}
-    print(f"{BATCH} x {SOURCE} tokens in, {TARGET} out, {options.precision}, {options.threads} threads, "
-          f"{options.rounds} steps each, one in turn; peaks of resident memory, each process its own (GPU: allocated)")
-    print(f"{'method':12} {'step s':>7} {'quartiles':>15} {'/ lora':>7} {'/ prompt':>8} {'peak MB':>8} {'added MB':>8} "
-          f"{'trained':>12} {'saved kB':>9}")
-    for method, steps in seconds.items():
-        low, _, high = statistics.quantiles([step["step"] for step in steps], n=4)
-        ratios = [ratio(medians, method, other) for other in ("lora", "prompt")]
+    steps = {method: statistics.median(step["step"] for step in taken) for method, taken in seconds.items()}
+    processor = {method: statistics.median(step["processor"] for step in taken) for method, taken in seconds.items()}
+    print(f"{BATCH} x {SOURCE} tokens in, {TARGET} out, {options.precision}, {options.threads} threads, {options.rounds} steps each in "
+          "turn; medians; peaks of resident memory, each process its own (GPU: allocated)")
+    print(f"{'method':12} {'step s':>7} {'quartiles':>15} {'/ lora':>7} {'/ prompt':>8} {'cpu s':>7} {'/ lora':>7} {'/ prompt':>8} "
+          f"{'peak MB':>8} {'added MB':>8} {'trained':>12} {'saved kB':>9}")
+    for method, taken in seconds.items():
+        low, _, high = statistics.quantiles([step["step"] for step in taken], n=4)
         fact = facts[method]
-        print(f"{method:12} {medians[method]:7.3f} {low:7.3f}-{high:7.3f} {ratios[0]:>7} {ratios[1]:>8} {fact['peak'] / 1e6:8,.0f} "
-              f"{(fact['peak'] - fact['start']) / 1e6:8,.0f} {fact['trainable']:12,} {fact['artefact'] / 1e3:9,.1f}")
+        print(f"{method:12} {steps[method]:7.3f} {low:7.3f}-{high:7.3f} {ratio(steps, method, 'lora'):>7} "
+              f"{ratio(steps, method, 'prompt'):>8} {processor[method]:7.3f} {ratio(processor, method, 'lora'):>7} "
+              f"{ratio(processor, method, 'prompt'):>8} {fact['peak'] / 1e6:8,.0f} {(fact['peak'] - fact['start']) / 1e6:8,.0f} "
+              f"{fact['trainable']:12,} {fact['artefact'] / 1e3:9,.1f}")
     if {"transducer", "lora", "prompt"} <= seconds.keys():
-        share = statistics.median(step["graph"] / step["step"] for step in seconds["transducer"])
-        mine, lora = facts["transducer"], facts["lora"]
-        for text, value, bar in (
-                ("step time / lora's", medians["transducer"] / medians["lora"], 1.00),
-                ("step time / prompt tuning's", medians["transducer"] / medians["prompt"], 1.05),
-                ("peak memory / lora's", mine["peak"] / lora["peak"], 1.00),
-                ("graph side / step", share, 0.03), ("saved kB", mine["artefact"] / 1e3, 130)):
-            print(f"transducer: {text} {value:.3f}, bar {bar}: {'met' if value <= bar else 'MISSED'}")
-        print(f"nodes in a batch: {mine['nodes']:,}")
+        bars(seconds, facts, steps, processor)
+
+
+def bars(seconds: dict[str, list[dict]], facts: dict[str, dict], steps: dict[str, float], processor: dict[str, float]) -> None:
+    """What the project asks of the transducer. Processor time tells on a machine that is shared, where the clock does not."""
+    share = statistics.median(step["graph"] / step["step"] for step in seconds["transducer"])
+    mine, lora = facts["transducer"], facts["lora"]
+    for text, value, bar in (
+            ("step time / lora's", steps["transducer"] / steps["lora"], 1.00),
+            ("step time / prompt tuning's", steps["transducer"] / steps["prompt"], 1.05),
+            ("processor time / lora's", processor["transducer"] / processor["lora"], 1.00),
+            ("processor time / prompt tuning's", processor["transducer"] / processor["prompt"], 1.05),
+            ("peak memory / lora's", mine["peak"] / lora["peak"], 1.00),
+            ("graph side / step", share, 0.03), ("saved kB", mine["artefact"] / 1e3, 130)):
+        print(f"transducer: {text} {value:.3f}, bar {bar}: {'met' if value <= bar else 'MISSED'}")
+    print(f"nodes in a batch: {mine['nodes']:,}")
 
 
 def ratio(medians: dict[str, float], method: str, other: str) -> str:
