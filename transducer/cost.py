@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .commands import CommandParser, command_line
-from .config import TrainSettings, add_options, resolve
+from .config import RunSettings, add_options, resolve
 from .errors import TrainingError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Cost:
     graph_bytes_per_example: float | None = None
 
 
-def measure_cost(specification: str, settings: TrainSettings, examples: Sequence[Example], steps: int = 12) -> Cost:
+def measure_cost(specification: str, settings: RunSettings, examples: Sequence[Example], steps: int = 12) -> Cost:
     """The cost of a method, measured in two fresh processes on `examples`, which are repeated where they are too few.
 
     Args:
@@ -84,7 +84,7 @@ def measure_cost(specification: str, settings: TrainSettings, examples: Sequence
         TrainingError: a process ended without a figure; the message has its last line.
     """
     request = {"specification": specification, "steps": steps,
-               "settings": {entry.name: getattr(settings, entry.name) for entry in fields(TrainSettings)
+               "settings": {entry.name: getattr(settings, entry.name) for entry in fields(RunSettings)
                             if hasattr(settings, entry.name)},
                "examples": [asdict(example) for example in examples]}
     return Cost(**_fresh_process(request | {"part": "training"}) | _fresh_process(request | {"part": "generation"}))
@@ -109,7 +109,7 @@ def _work() -> int:
     from .prepare import PreparationReport, Preparer
 
     request = json.loads(sys.stdin.read())
-    settings = resolve(TrainSettings, request["settings"])
+    settings = resolve(RunSettings, request["settings"])
     backbone = load_backbone(settings.model, settings.precision, settings.revision or None)
     preparer = Preparer(backbone, get_task(settings.task), settings.max_source_tokens, settings.max_target_tokens)
     report = PreparationReport()
@@ -128,7 +128,7 @@ def _work() -> int:
     return 0
 
 
-def _training(model: AdaptedModel, prepared: list, settings: TrainSettings, request: dict) -> dict:
+def _training(model: AdaptedModel, prepared: list, settings: RunSettings, request: dict) -> dict:
     """Figures of training; a method without anything to train has none but its size."""
     import tempfile
 
@@ -207,7 +207,7 @@ def tensor_bytes(tensors) -> int:
     return sum(storages.values())
 
 
-def _generation(model: AdaptedModel, prepared: list, settings: TrainSettings, request: dict) -> dict:
+def _generation(model: AdaptedModel, prepared: list, settings: RunSettings, request: dict) -> dict:
     """Figures of generation with a new method's weights; what they are does not change what a token costs."""
     import torch
 
@@ -251,10 +251,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--methods", nargs="+", default=["transducer", "lora", "prompt"], metavar="METHOD",
                         help="NAME, or NAME:FIELD=VALUE,...")
     parser.add_argument("--steps", type=int, default=12, help="counted steps of training (default: 12)")
-    add_options(parser, TrainSettings, COST_FIELDS)
+    add_options(parser, RunSettings, COST_FIELDS)
     options = vars(parser.parse_args(arguments))
     methods, steps = options.pop("methods"), options.pop("steps")
-    settings = resolve(TrainSettings, options)
+    settings = resolve(RunSettings, options)
 
     from tasks import get_task, load_source
 

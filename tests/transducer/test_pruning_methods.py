@@ -36,11 +36,11 @@ def data(model_folder: str) -> tuple[list[PreparedExample], list[PreparedExample
     return tiny.prepared(backbone, tiny.examples(40)), tiny.prepared(backbone, tiny.examples(8, 48))
 
 
-def trained(model, folder: Path, **settings) -> AdapterTrainer:
+def trained(model, folder: Path, resume: bool = False) -> AdapterTrainer:
     """Two epochs of five steps."""
     torch.manual_seed(0)
-    return fit(model, *data(model.backbone.name), TrainSettings(epochs=2, batch_size=8, **settings), 0, folder,
-               lambda entry: None, progress=False)
+    return fit(model, *data(model.backbone.name), TrainSettings(epochs=2, batch_size=8), 0, folder, lambda entry: None,
+               progress=False, resume=resume)
 
 
 def logits(model, batch: dict[str, torch.Tensor]) -> torch.Tensor:
