@@ -72,6 +72,8 @@ class TestFile:
                     raise CannotCut("test_not_parsable")
                 if kept == EXAMPLES_PER_TEST:
                     raise CannotCut("over_three_per_test")
+                if test.is_too_long(assertion):
+                    raise CannotCut("long_source")
                 mined.rows.append(test.row(assertion))
                 kept += 1
             except (CannotCut, NoFocal) as reason:
@@ -113,6 +115,19 @@ class Test:
         self.node = node
         self.declared = declared
         self.all = everything
+        self._too_long = False
+
+    def is_too_long(self, assertion: Assertion) -> bool:
+        """Whether what stands before an assertion, all of which stays, is already more than a source may be. Then so it is
+        for those behind it, which are not even looked at."""
+        tree = self.file.tree
+        start, end = tree.starts[self.node], tree.starts[assertion.statement]
+        if end - start > MAX_SOURCE_CHARACTERS and not self._too_long:
+            comments = [tree.text[tree.starts[node]:tree.ends[node]] for node in range(self.node, assertion.statement)
+                        if tree.types[node] in self.file.syntax.language.comments]
+            visible = len(b"".join(tree.text[start:end].split()).decode("utf-8", "replace"))
+            self._too_long = visible - sum(map(len, comments)) > MAX_SOURCE_CHARACTERS
+        return self._too_long
 
     @cached_property
     def _finder(self) -> FocalFinder:
