@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from cpg.parse import SyntaxTree
 
@@ -19,7 +19,7 @@ class CannotCut(Exception):
     """The text cannot be cut; the message is the reason under which it is counted."""
 
 
-def cut(syntax: Syntax, tree: SyntaxTree, node: int, removed: Iterable[int] = (), replaced: int = -1,
+def cut(syntax: Syntax, tree: SyntaxTree, node: int, removed: Collection[int] = (), replaced: int = -1,
         replacement: str = "") -> str:
     """The text of `node` without comments.
 
@@ -33,9 +33,12 @@ def cut(syntax: Syntax, tree: SyntaxTree, node: int, removed: Iterable[int] = ()
     Raises:
         CannotCut: what a preprocessor chooses begins or ends outside of it (`conditional_compilation`).
     """
+    code = tree.code(node)
+    if not removed and replaced < 0 and "\n" not in code and "/*" not in code:
+        return code
     edits: list[tuple[int, int, str]] = []
     kept: list[str] = []
-    gone = set(removed)
+    gone = removed
     open_conditions = 0
     inner, last = node, tree.last[node]
     while inner < last:
