@@ -41,7 +41,7 @@ STEPS_BACK = 3
 STATEMENTS_BACK = 20
 """Statements with a call of the trees in which one is looked for that the test is named after."""
 
-_GETTER = re.compile(r"(?:get|is|has|Get|Is|Has)[A-Z_]|(?:size|length|count|isEmpty|Count|Length|Size)$")
+_GETTER = re.compile(r"(?:get|is|has|Get|Is|Has)[A-Z_]|(?:size|length|count|isEmpty|Count|Length|Size|toString|ToString)$")
 
 
 RULES = ("call_in_assertion", "call_of_variable", "method_by_name", "call_on_variable", "call_in_helper", "last_call")
@@ -183,6 +183,8 @@ class FocalFinder:
             return (11, rule, order)
         if weak:
             return (10 if last else 8 + (rule > 2), rule, self._is_getter(declared), order)
+        if rule == 0 and other and declared.extra["static"] and self.test.subject:
+            return (2, 0.5, order)  # a helper of the project to look at what the class under test gives
         return (9.5 if last else 1 + rule, other, order)
 
     def _is_subject(self, declared: Declaration) -> bool:

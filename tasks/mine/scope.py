@@ -112,7 +112,7 @@ class Scope:
         tree, syntax = self.tree, self.syntax
         kind = tree.types[node]
         if kind in syntax.literals:
-            return self._here(syntax.literals[kind])
+            return self._here(self._suffixed(syntax.literals[kind], tree.code(node)[-2:].lower()))
         if kind in syntax.self_names:
             return self._here(self.owner)
         if kind in syntax.transparent:
@@ -141,6 +141,12 @@ class Scope:
             if found is not None:
                 return found
         return self._returned(call, depth) if call is not None else None
+
+    def _suffixed(self, literal: str, end: str) -> str:
+        """The type of a number with the letter behind it."""
+        if literal == "int":
+            return "ulong" if "u" in end and "l" in end else "long" if end.endswith("l") else "int"
+        return {"f": "float", "m": "decimal"}.get(end[-1:], literal) if literal == "double" else literal
 
     def _binary(self, node: int, depth: int) -> Type | None:
         if TRUTH & set(self.tree.tokens.get(node, ())):

@@ -13,7 +13,7 @@ _ENDING = re.compile(r"(?:ing|ed|es|s)$")
 _OF_EVERY_TEST = frozenset({"test", "should", "tests", "can"})
 _OF_CONSTRUCTORS = frozenset({"constructor", "ctor", "construct", "instantiat"})
 _TEST_CLASS = re.compile(r"^(?:Test(?=[A-Z]))|(?:Tests?|TestCase|UnitTests?|Fixture|TestFixture|IT|Specs?)$")
-_SHORT_PREFIXES = frozenset({"get", "is", "has", "set", "to"})
+_SHORT_PREFIXES = frozenset({"get", "is", "has", "set"})
 
 
 class TestNames:

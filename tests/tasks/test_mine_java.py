@@ -66,6 +66,8 @@ class Words {
     static List<String> split(String text, int limit) { return null; }
     static int count(String text) { return split(text, 9).size(); }
     static int total(String text) { return split(text, 8).size(); }
+    static boolean exact(long size, int wanted) { return size == wanted && limit > 0; }
+    static boolean exact(double size, int wanted) { return size == wanted && limit > 1; }
 }
 ''',
     "src/main/java/box/Tool.java": "package box;\ninterface Tool<T> { boolean use(int times); }\n",
@@ -296,11 +298,21 @@ def test_the_class_under_test_goes_first(tmp_path: Path) -> None:
         ("Parser.measure", "call_in_assertion", "medium")]
 
 
+def test_static_helpers_of_the_project_go_behind_the_class_under_test(tmp_path: Path) -> None:
+    assert focal(tmp_path, "Parser p = null;", "int size = p.measure(2);", "assertTrue(Words.exact(size, 4));") == [
+        ("Parser.measure", "call_of_variable", "medium")]
+    assert focal(tmp_path, "int size = 3;", "assertTrue(Words.exact(size, 4));") == [
+        ("Words.exact", "call_in_assertion", "medium")]
+
+
 def test_overloads_are_told_apart_by_arguments(tmp_path: Path) -> None:
     fields = "private Parser parser = new Parser(null); private String word;"
     statements = ["assertEquals(1, parser.measure(word));", "assertEquals(2, parser.measure(7));"]
     rows = mined(tmp_path, f"{fields} @Test public void works() {{ {' '.join(statements)} }}").rows
     assert [row["source"].split("\n\n")[1] for row in rows] == [MEASURE_TEXT, MEASURE_NUMBER]
+    statements = ["assertTrue(Words.exact(8L, 8));", "assertTrue(Words.exact(8.0, 8));", "assertTrue(Words.exact(8f, 8));"]
+    rows = mined(tmp_path, f"@Test public void works() {{ int exact = 1; {' '.join(statements)} }}").rows
+    assert [row["source"].split("exact(")[-1].split()[0] for row in rows] == ["long", "double", "double"]
 
 
 def test_a_method_without_body_stands_for_the_one_that_has_it(tmp_path: Path) -> None:
