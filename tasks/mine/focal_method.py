@@ -5,7 +5,7 @@ Candidates, by the rule that finds them (`focal_by` of a row):
     call_in_assertion   a call within the assertion, what is tested before what is expected, outer calls before inner ones
     call_of_variable    a call that made a variable that the assertion uses, up to three steps back
     call_on_variable    the last call before the assertion on such a variable, or that is given it, or an earlier one that the
-                        test is named after
+                        test is named after; where nothing but getters made it, on what it was got from, too
     call_in_helper      a call within a method of the test class that one of the above leads to
     last_call           the last call before the assertion, or an earlier one that the test is named after
     method_by_name      a call whose receiver's type is unknown, where only one class has a method of that name
@@ -212,10 +212,13 @@ class FocalFinder:
                 found += self._calls(scope, statement, "call_in_assertion", (order, count))
             found += self._calls(scope, argument, "call_in_assertion", (order, len(statements)))
         used = [((order, 0), name) for order, argument in enumerate(assertion.arguments) for name in self._variables(argument)]
+        trail: dict[str, tuple[int, int]] = {}
         for order, name in used:
-            found += self._made(name, assertion.call.node, order, STEPS_BACK)
+            trail.setdefault(name, order)
+            found += self._made(name, assertion.call.node, order, STEPS_BACK, trail)
         if not any(self._rank(one)[0] == 0 and not self._is_weak(one) for one in found):
-            for order, name in used:
+            weak = all(self._is_weak(one) or one.first.kind == "constructor" for one in found)
+            for name, order in trail.items() if weak else ((name, order) for order, name in used):
                 found += self._touched(name, assertion.statement, order)
             found += self._last_call(assertion.statement)
         return found
@@ -262,14 +265,17 @@ class FocalFinder:
         """Variables of the test that an expression uses, in order, each once."""
         return [name for name in dict.fromkeys(self.scope.code.names(expression)) if self.scope.events_of(name)]
 
-    def _made(self, name: str, before: int, order: tuple[int, int], steps: int) -> Iterator[Candidate]:
+    def _made(self, name: str, before: int, order: tuple[int, int], steps: int, trail: dict[str, tuple[int, int]]
+              ) -> Iterator[Candidate]:
+        """Candidates of what made a variable, and of what made the variables in that; these are added to `trail`."""
         for event in self.scope.value_events(name, before)[:1]:
             value = event.variable.value
             found = list(self._calls(self.scope, value, "call_of_variable", order, STEPS_BACK - steps))
             yield from found
             weak = all(self._is_weak(one) or one.first.kind == "constructor" for one in found)
             for other in self._variables(value) if steps > 1 else ():
-                for further in self._made(other, max(event.place, 0), order, steps - 1) if other != name else ():
+                trail.setdefault(other, (order[0], order[1] + STEPS_BACK - steps + 1))
+                for further in self._made(other, max(event.place, 0), order, steps - 1, trail) if other != name else ():
                     if weak or self.test.match(further.first):
                         yield further
 

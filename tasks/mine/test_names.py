@@ -13,6 +13,8 @@ _ENDING = re.compile(r"(?:ing|ed|es|s)$")
 _OF_EVERY_TEST = frozenset({"test", "should", "tests", "can"})
 _OF_CONSTRUCTORS = frozenset({"constructor", "ctor", "construct", "instantiat"})
 _TEST_CLASS = re.compile(r"^(?:Test(?=[A-Z]))|(?:Tests?|TestCase|UnitTests?|Fixture|TestFixture|IT|Specs?)$")
+SAID = 40
+"""Letters that a constructor is of the name of a test that says that it is about one: more than most methods are."""
 _SHORT_PREFIXES = frozenset({"get", "is", "has", "set"})
 
 
@@ -42,7 +44,8 @@ class TestNames:
         """How many letters of the test's name a method is; 0 for none, and for a single word where another method of its
         class is more of the name."""
         if declared.kind == "constructor":
-            return int(bool(_OF_CONSTRUCTORS & set(self._words.split())))
+            about = not self.subject or declared.owner in self.subject
+            return SAID * (about and bool(_OF_CONSTRUCTORS & set(self._words.split())))
         if declared.qualified_name not in self._matches:
             own = self._letters(declared.name)
             if own and len(words(declared.name)) == 1 and self._is_part_of_another(declared, own):

@@ -71,6 +71,7 @@ internal static class Words
     internal static List<string> Split(string text, int limit) { return null; }
     internal static int Count(string text) { return Split(text, 9).Count; }
     internal static int Total(string text) { return Split(text, 8).Count; }
+    internal class Settings { public Settings() { Limit = 1; } }
     internal static string Shorten(this string value, int length) { return value.Substring(0, length); }
 }
 ''',
@@ -265,6 +266,19 @@ def test_properties_and_constructors_only_where_nothing_else_is(tmp_path: Path) 
         ("Parser.Left", "call_in_assertion", "high")]
     assert focal(tmp_path, make, 'Assert.AreEqual("a", p.Auto);') == [("Parser.Parser", "call_of_variable", "low")]
     assert focal(tmp_path, make, "p.Use(3);", 'Assert.AreEqual("a", p.Text);') == [("Parser.Use", "call_on_variable", "low")]
+
+
+def test_calls_on_what_a_value_was_got_from(tmp_path: Path) -> None:
+    assert focal(tmp_path, 'Parser p = new Parser("a");', "p.Skip(2);", "string text = p.Text;", "string other = text;",
+                 'Assert.AreEqual("b", other);') == [("Parser.Skip", "call_on_variable", "low")]
+
+
+def test_constructors_that_a_test_is_named_after_are_of_the_class_under_test(tmp_path: Path) -> None:
+    assert focal(tmp_path, 'Parser p = new Parser("a");', 'Assert.AreEqual("a", p.Text);', name="ConstructorTakesText") == [
+        ("Parser.Parser", "call_of_variable", "high")]
+    assert focal(tmp_path, "var s = new Words.Settings();", "Assert.AreEqual(1, Words.Count(s.ToString()));",
+                 name="ConstructorOfAnother") == [
+        ("Words.Count", "call_in_assertion", "medium")]
 
 
 def test_overloads_are_told_apart_by_arguments(tmp_path: Path) -> None:
