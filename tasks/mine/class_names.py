@@ -32,12 +32,14 @@ class Type(NamedTuple):
         file: path of the file whose names it is in.
         owner: qualified name of the class around it.
         static: whether the class itself is meant, not an object of it.
+        shown: the type that the object is declared as, where it is made as another.
     """
 
     text: str
     file: str
     owner: str
     static: bool = False
+    shown: str = ""
 
 
 class FileNames:
@@ -198,6 +200,12 @@ class Names:
         simple = method.owner.rpartition(".")[2]
         return any(other.name == method.name and len(other.extra["types"]) == 1 and not other.extra["static"]
                    and erased(other.extra["returns"]) in ("void", simple) for other in self.index.members(method.owner))
+
+    def explicit(self, owner: str, interface: str, name: str) -> list[Declaration]:
+        """Members of C# that a class has only where it is used as an interface."""
+        end = f".{name}"
+        return [member for one in self.lineage(owner) for member in self.index.members(one)
+                if member.name.endswith(end) and erased(member.name.removesuffix(end)) == erased(interface)]
 
     def fitting(self, members: Sequence[Declaration], given: Sequence[Type | None] | None, generic: bool = False
                 ) -> list[Declaration]:

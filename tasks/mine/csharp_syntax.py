@@ -139,7 +139,7 @@ class CSharpSyntax(Syntax):
     def name(self, tree: SyntaxTree, node: int) -> str:
         kind = tree.types[node]
         if kind == "indexer_declaration":
-            return "this[]" if tree.part(node, "explicit_interface_specifier") < 0 else "explicit this[]"
+            return plain(tree, tree.part(node, "explicit_interface_specifier")) + "this[]"
         if kind == "operator_declaration":
             return "operator " + "".join(one for one in tree.tokens.get(node, ()) if one not in ("operator", ";"))
         if kind == "conversion_operator_declaration":

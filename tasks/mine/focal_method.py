@@ -175,7 +175,7 @@ class FocalFinder:
         order = (candidate.steps, *candidate.order)
         weak = self._is_weak(candidate)
         last = candidate.by == "last_call"
-        if match and not (weak and (other or last)):
+        if match and not (weak and (other or last or declared.extra["property"] and rule > 1)):
             return (0, -match, weak, rule, order)
         if match and rule < 2:
             return (3, -match, True, rule, order)
@@ -292,19 +292,24 @@ class FocalFinder:
         for node, used in reversed(self._statements):
             if tree.last[node] > before or name not in used:
                 continue
-            found = list(self._calls(self.scope, node, "call_on_variable", order))
-            if node in self.asserting:  # what an assertion reads changes nothing
-                found = [one for one in found if not self._is_weak(one) and one.first.kind != "constructor"]
+            found = self._calls_of_statement(node, "call_on_variable", order)
             yield from [one for one in found if self.test.match(one.first)] if earlier else found
             earlier += bool(found)
             if earlier > STATEMENTS_BACK:
                 return
 
+    def _calls_of_statement(self, node: int, by: str, order: tuple[int, int] = (0, 0)) -> list[Candidate]:
+        found = list(self._calls(self.scope, node, by, order))
+        if node not in self.asserting:
+            return found
+        # what an assertion only reads changes nothing
+        return [one for one in found if not self._is_weak(one) and one.first.kind != "constructor"]
+
     def _last_call(self, before: int) -> Iterator[Candidate]:
         tree = self.scope.tree
         earlier = 0
         for node in reversed(self._places[:bisect_left(self._places, before)]):
-            found = list(self._calls(self.scope, node, "last_call")) if tree.last[node] <= before else []
+            found = self._calls_of_statement(node, "last_call") if tree.last[node] <= before else []
             yield from [one for one in found if self.test.match(one.first)] if earlier else found
             earlier += bool(found)
             if earlier > STATEMENTS_BACK:
@@ -312,8 +317,8 @@ class FocalFinder:
 
     @cached_property
     def _places(self) -> list[int]:
-        """Statements of the test that assert nothing, and values that its variables get, in order."""
-        places = {node for node, _ in self._statements if node not in self.asserting}
+        """Statements of the test, and values that its variables get, in order."""
+        places = {node for node, _ in self._statements}
         places |= {event.variable.value for event in self.scope.events if event.place >= 0 and event.variable.value >= 0}
         return sorted(places)
 

@@ -183,7 +183,7 @@ class Scope:
                 made = self._made(variable, depth)
                 if made is not None and not made.static and (
                         self.class_of(made) or not variable.type and made.text not in ("", "null")):
-                    return made
+                    return made._replace(shown=variable.type)
             if variable.type:
                 declared = self._here(variable.type)
                 break
@@ -288,7 +288,9 @@ class Scope:
         if held is None or erased(held.text) in ANYTHING and not held.static:
             return self._by_name(call, given), False
         owner = self.class_of(held)
-        found = names.fitting(names.members(owner, call.name), given, call.generic) if owner else []
+        found = names.fitting(names.explicit(owner, held.shown, call.name), given) if owner and held.shown else []
+        if owner and not found:
+            found = names.fitting(names.members(owner, call.name), given, call.generic)
         return found or self._extensions(call, given, held, owner), True
 
     def _unqualified(self, call: Call, given: Given) -> list[Declaration]:

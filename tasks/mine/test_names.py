@@ -14,7 +14,7 @@ _OF_EVERY_TEST = frozenset({"test", "should", "tests", "can"})
 _OF_CONSTRUCTORS = frozenset({"constructor", "ctor", "construct", "instantiat"})
 _TEST_CLASS = re.compile(r"^(?:Test(?=[A-Z]))|(?:Tests?|TestCase|UnitTests?|Fixture|TestFixture|IT|Specs?)$")
 SAID = 40
-"""Letters that a constructor is of the name of a test that says that it is about one: more than most methods are."""
+"""Letters that a constructor is of the name of a test that begins with saying so: more than most methods are."""
 _SHORT_PREFIXES = frozenset({"get", "is", "has", "set"})
 
 
@@ -45,7 +45,7 @@ class TestNames:
         class is more of the name."""
         if declared.kind == "constructor":
             about = not self.subject or declared.owner in self.subject
-            return SAID * (about and bool(_OF_CONSTRUCTORS & set(self._words.split())))
+            return SAID * (about and bool(_OF_CONSTRUCTORS & set(self._words.split()[:2])))
         if declared.qualified_name not in self._matches:
             own = self._letters(declared.name)
             if own and len(words(declared.name)) == 1 and self._is_part_of_another(declared, own):

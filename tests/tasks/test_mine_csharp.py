@@ -60,6 +60,8 @@ namespace Box.Text
         }
 
         public void Skip(int parts) { position += parts; Check(); }
+
+        void ICut.Halve(int times) { position /= times; }
     }
 }
 ''',
@@ -115,7 +117,8 @@ CONTEXT = {
              "    public int Measure(int limit)\n"
              "    public int Measure(string word)\n"
              "    public bool Use(int times)\n"
-             "    public void Skip(int parts)",
+             "    public void Skip(int parts)\n"
+             "    void ICut.Halve(int times)",
     "callees": ["internal static List<string> Split(string text, int limit)"],
     "imports": ["using System;", "using System.Collections.Generic;"],
 }
@@ -279,6 +282,17 @@ def test_constructors_that_a_test_is_named_after_are_of_the_class_under_test(tmp
     assert focal(tmp_path, "var s = new Words.Settings();", "Assert.AreEqual(1, Words.Count(s.ToString()));",
                  name="ConstructorOfAnother") == [
         ("Words.Count", "call_in_assertion", "medium")]
+
+
+def test_members_of_an_interface_alone(tmp_path: Path) -> None:
+    assert focal(tmp_path, 'ICut cut = new Parser("a");', "cut.Halve(2);", 'Assert.AreEqual("a", cut.State);') == [
+        ("Parser.ICut.Halve", "call_on_variable", "low")]
+
+
+def test_what_happens_in_earlier_assertions_counts(tmp_path: Path) -> None:
+    statements = ("int seen = 0;", "Parser p = new Parser(null);", "p.Changed += () => { seen = 2; };", "Words.Count(null);",
+                  "Assert.IsTrue(p.Use(2));", "Assert.AreEqual(2, seen);")
+    assert focal(tmp_path, *statements)[1:] == [("Parser.Use", "last_call", "low")]
 
 
 def test_overloads_are_told_apart_by_arguments(tmp_path: Path) -> None:
