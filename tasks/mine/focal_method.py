@@ -26,7 +26,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -69,7 +69,9 @@ class Candidate:
         order: where it was found: number of the argument, in it of the statement of a function from the last one.
         node, last: the range of the call's nodes.
         steps: how many variables back it was found.
-        passed: whether it is only a step on the way to another call: `body` in `doc.body().html()`, `all` in `count(all())`.
+        passed: whether it is only a step on the way to another call into the trees: `body` in `doc.body().html()`, `all` in
+            `count(all())`.
+        changes: whether it stands as a statement behind what made the variable.
     """
 
     declarations: tuple[Declaration, ...]
@@ -79,6 +81,7 @@ class Candidate:
     last: int
     steps: int = 0
     passed: bool = False
+    changes: bool = False
 
     @property
     def first(self) -> Declaration:
@@ -166,7 +169,7 @@ class FocalFinder:
 
     def _rank(self, candidate: Candidate) -> tuple[Any, ...]:
         """The smaller, the better. Its first number: 0 for what the test is named after, but getters of other classes; 1 to
-        5 for other methods by the rule that found them; 3 for those getters; 8 and 9 for other getters; 9.5 for the last
+        5 for other methods by the rule that found them, 1.5 for calls on a variable since it was made; 3 for those getters; 8 and 9 for other getters; 9.5 for the last
         call; 10 for a getter as that; 11 for constructors."""
         declared = candidate.first
         rule = RULES.index(candidate.by)
@@ -185,6 +188,8 @@ class FocalFinder:
             return (10 if last else 8 + (rule > 2), rule, self._is_getter(declared), order)
         if rule == 0 and other and declared.extra["static"] and self.test.subject:
             return (2, 0.5, order)  # a helper of the project to look at what the class under test gives
+        if candidate.changes:
+            return (1.5, other, order)
         return (9.5 if last else 1 + rule, other, order)
 
     def _is_subject(self, declared: Declaration) -> bool:
@@ -236,7 +241,7 @@ class FocalFinder:
             Found]:
         last = scope.tree.last
         calls = scope.code.calls(expression)
-        on_the_way = {call.receiver for call in calls}
+        on_the_way: set[int] = set()
         for call in calls:
             if self._is_vocabulary(scope, call):
                 continue
@@ -244,7 +249,7 @@ class FocalFinder:
             own = tuple(one for one in declarations if not one.extra["in_tests"]
                         and (one.extra["body"] or not one.extra["property"]))
             if own:
-                on_the_way.update(call.arguments or ())
+                on_the_way.update(call.arguments or (), [call.receiver])
                 own = self._with_body(own)
                 passed = call.node in on_the_way and not call.arguments and not call.creates
                 yield own, "" if sure else "method_by_name", call.node, last[call.node], passed
@@ -289,10 +294,13 @@ class FocalFinder:
         """Candidates of the last statement on a variable, and of earlier ones what the test is named after."""
         tree = self.scope.tree
         earlier = 0
+        made = next((event.place for event in self.scope.value_events(name, before)), -1)
         for node, used in reversed(self._statements):
             if tree.last[node] > before or name not in used:
                 continue
             found = self._calls_of_statement(node, "call_on_variable", order)
+            if node > made >= 0 and node not in self.asserting and tree.code(node).startswith((f"{name}.", f"this.{name}.")):
+                found = [replace(one, changes=True) if one.by == "call_on_variable" else one for one in found]
             yield from [one for one in found if self.test.match(one.first)] if earlier else found
             earlier += bool(found)
             if earlier > STATEMENTS_BACK:

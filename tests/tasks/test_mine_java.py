@@ -298,6 +298,13 @@ def test_the_class_under_test_goes_first(tmp_path: Path) -> None:
         ("Parser.measure", "call_in_assertion", "medium")]
 
 
+def test_a_call_since_a_variable_was_made_goes_before_what_made_it(tmp_path: Path) -> None:
+    assert focal(tmp_path, "Parser p = Parser.of();", "p.skip(2);", "assertNotNull(p.rest);") == [
+        ("Parser.skip", "call_on_variable", "low")]
+    assert focal(tmp_path, "Parser p = Parser.of();", "assertTrue(p.use(2));", "assertNotNull(p.rest);")[1:] == [
+        ("Parser.of", "call_of_variable", "medium")]
+
+
 def test_static_helpers_of_the_project_go_behind_the_class_under_test(tmp_path: Path) -> None:
     assert focal(tmp_path, "Parser p = null;", "int size = p.measure(2);", "assertTrue(Words.exact(size, 4));") == [
         ("Parser.measure", "call_of_variable", "medium")]
