@@ -72,6 +72,8 @@ class Candidate:
         passed: whether it is only a step on the way to another call into the trees: `body` in `doc.body().html()`, `all` in
             `count(all())`.
         changes: whether it stands as a statement behind what made the variable.
+        run: whether it is in a function that the assertion runs: then getters and constructors are as good as others.
+        asserted: whether it is in an earlier assertion, which is about that call itself.
     """
 
     declarations: tuple[Declaration, ...]
@@ -82,6 +84,8 @@ class Candidate:
     steps: int = 0
     passed: bool = False
     changes: bool = False
+    run: bool = False
+    asserted: bool = False
 
     @property
     def first(self) -> Declaration:
@@ -159,7 +163,7 @@ class FocalFinder:
         direct = best.by in ("call_in_assertion", "call_of_variable")
         if named and direct:
             return "high"
-        weak = self._is_weak(best) or best.first.kind == "constructor"
+        weak = self._is_weak(best) or best.first.kind == "constructor" and not best.run
         if named and best.by in ("call_on_variable", "last_call") or not weak and direct and (
                 not best.steps or self._is_subject(best.first)):
             return "medium"
@@ -178,11 +182,11 @@ class FocalFinder:
         order = (candidate.steps, *candidate.order)
         weak = self._is_weak(candidate)
         last = candidate.by == "last_call"
-        if match and not (weak and (other or last or declared.extra["property"] and rule > 1)):
+        if match and not candidate.asserted and not (weak and (other or last or declared.extra["property"] and rule > 1)):
             return (0, -match, weak, rule, order)
         if match and rule < 2:
             return (3, -match, True, rule, order)
-        if declared.kind == "constructor":
+        if declared.kind == "constructor" and not candidate.run:
             return (11, rule, order)
         if weak:
             return (10 if last else 8 + (rule > 2), rule, self._is_getter(declared), order)
@@ -196,7 +200,7 @@ class FocalFinder:
         return declared.owner in self.test.subject
 
     def _is_weak(self, candidate: Candidate) -> bool:
-        return candidate.passed or self._is_getter(candidate.first)
+        return not candidate.run and (candidate.passed or self._is_getter(candidate.first))
 
     def _is_getter(self, declared: Declaration) -> bool:
         extra = declared.extra
@@ -212,10 +216,11 @@ class FocalFinder:
         scope = self.scope
         found: list[Candidate] = []
         for order, argument in enumerate(assertion.arguments):
-            statements = scope.code.statements(argument) if scope.tree.types[argument] in scope.syntax.nested_functions else []
-            for count, statement in enumerate(reversed(statements)):
-                found += self._calls(scope, statement, "call_in_assertion", (order, count))
-            found += self._calls(scope, argument, "call_in_assertion", (order, len(statements)))
+            is_run = scope.tree.types[argument] in scope.syntax.nested_functions
+            statements = scope.code.statements(argument) if is_run else []
+            for count, statement in enumerate([*reversed(statements), argument]):
+                calls = self._calls(scope, statement, "call_in_assertion", (order, count))
+                found += [replace(one, run=True) if is_run and not count else one for one in calls]
         used = [((order, 0), name) for order, argument in enumerate(assertion.arguments) for name in self._variables(argument)]
         trail: dict[str, tuple[int, int]] = {}
         for order, name in used:
@@ -311,7 +316,7 @@ class FocalFinder:
         if node not in self.asserting:
             return found
         # what an assertion only reads changes nothing
-        return [one for one in found if not self._is_weak(one) and one.first.kind != "constructor"]
+        return [replace(one, asserted=True) for one in found if not self._is_weak(one) and one.first.kind != "constructor"]
 
     def _last_call(self, before: int) -> Iterator[Candidate]:
         tree = self.scope.tree

@@ -305,6 +305,19 @@ def test_a_call_since_a_variable_was_made_goes_before_what_made_it(tmp_path: Pat
         ("Parser.of", "call_of_variable", "medium")]
 
 
+def test_what_an_assertion_runs_is_focal_whatever_it_is(tmp_path: Path) -> None:
+    assert focal(tmp_path, "assertThrows(Error.class, () -> { Parser p = Parser.of(); p.skip(1); p.getText(); });") == [
+        ("Parser.getText", "call_in_assertion", "medium")]
+    assert focal(tmp_path, "Class<?> c = Parser.class;", "assertThrows(c, () -> new Parser(Words.split(null, 1).get(0)));") == [
+        ("Parser.Parser", "call_in_assertion", "medium")]
+
+
+def test_a_call_in_an_earlier_assertion_goes_behind_one_in_this(tmp_path: Path) -> None:
+    statements = ['Parser p = new Parser("a");', "assertTrue(p.use(2));", "assertEquals(4, p.measure(2));"]
+    assert focal(tmp_path, *statements, name="measuresAndUses")[1] == ("Parser.measure", "call_in_assertion", "high")
+    assert focal(tmp_path, *statements, name="testUse")[1] == ("Parser.measure", "call_in_assertion", "medium")
+
+
 def test_static_helpers_of_the_project_go_behind_the_class_under_test(tmp_path: Path) -> None:
     assert focal(tmp_path, "Parser p = null;", "int size = p.measure(2);", "assertTrue(Words.exact(size, 4));") == [
         ("Parser.measure", "call_of_variable", "medium")]
