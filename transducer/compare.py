@@ -4,7 +4,7 @@
     python -m transducer.compare --task assert --methods transducer lora lora:params=17424 --tune 8 --jobs 2 --output runs/tuned
 
 Killed at any moment, the same command goes on: what has ended is kept. The parts stand in `comparison`, the folder that it
-leaves in `comparison.folder`, the statistics in `statistics`.
+leaves in `comparison.folder`, the statistics in `statistics`, the page that it ends with in `comparison_report`.
 """
 from __future__ import annotations
 
@@ -178,12 +178,16 @@ def _conclude(settings: CompareSettings, task: Task, planned: list[PlannedMethod
               folder: ComparisonFolder) -> None:
     from .comparison.conclusions import conclusions
     from .comparison.folder import STATISTICS_FILE
-    from .comparison.table import comparison_tables
+    from .comparison.table import comparison_tables, meanings
+    from .comparison_report import PAGE_FILE, write_report
     from .report import wide_console
     from .storage import write_json
 
     found = conclusions(folder.path, rows, [method.method for method in planned], task.metrics, settings.reference)
     write_json(folder.path / STATISTICS_FILE, found)
+    reported = any(row.status == "ok" for row in rows)
+    if reported:
+        write_report(folder.path)
     if settings.json:
         for row in rows:
             print(json.dumps(row.to_dict(), ensure_ascii=False))
@@ -192,8 +196,10 @@ def _conclude(settings: CompareSettings, task: Task, planned: list[PlannedMethod
     console.print()
     for table in comparison_tables(rows, found):
         console.print(table)
-    for note in found["notes"]:
+    for note in (*meanings(found), *found["notes"]):
         console.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
+    if reported:
+        console.print(f"The report: {folder.path / PAGE_FILE}", highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

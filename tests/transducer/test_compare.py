@@ -107,7 +107,7 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[str], se
 
 def test_the_folder_is_as_designed(whole: Path) -> None:
     assert {path.name for path in whole.iterdir()} == {
-        ".lock", "config.json", "examples.jsonl", "results.jsonl", "statistics.json", "runs"}
+        ".lock", "config.json", "examples.jsonl", "results.jsonl", "statistics.json", "runs", "report.html", "report.md", "results.csv"}
     assert {path.name for path in (whole / "runs").iterdir()} == {
         "linear-seed0", "linear-seed1", "none-seed0", "lora-rank-2-seed0", "lora-rank-2-seed1"}
     assert {path.name for path in (whole / "runs" / "linear-seed0").iterdir()} == {
@@ -182,6 +182,7 @@ def test_the_table_and_the_lines_of_progress(command: Command, tmp_path: Path, c
     assert "[1/2] none, seed 0: test loss" in printed and " left)" in printed and "[2/2] linear, seed 0" in printed
     assert "linear: 1,024 trainable parameters" in printed
     assert "difference to none, 95 % interval" in printed and " tie " in printed
+    assert f"The report: {tmp_path / 'run' / 'report.html'}" in printed and (tmp_path / "run" / "report.html").stat().st_size > 10_000
     assert "One seed of linear" in printed and "not whether the methods do" in printed
 
 
@@ -306,7 +307,8 @@ def test_a_method_that_cannot_be_built_is_skipped(command: Command, tmp_path: Pa
 # Budgets
 
 
-def test_a_budget_gives_every_method_its_largest_size(command: Command, model_folder: Path, tmp_path: Path) -> None:
+def test_a_budget_gives_every_method_its_largest_size(
+        command: Command, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     backbone = load_backbone(str(model_folder), "float32", device="cpu")
     count = parameter_count("lora:rank=2", backbone, TransducerSettings())
     assert command(tmp_path / "run", "--quiet", "--budget", f"params={count + 1}", "--methods", "lora", "lora:params=9999",
@@ -317,6 +319,7 @@ def test_a_budget_gives_every_method_its_largest_size(command: Command, model_fo
     larger = rows["lora:params=9999"]
     assert larger.parameter_budget == 9999 and count < larger.trainable_parameters <= 9999
     assert count == 1536 and rows["prompt"].specification == "prompt:tokens=40"  # 40 x 32 = 1,280; the next size has 1,600
+    assert "lora:params=9999 was run as lora:rank=12" in capsys.readouterr().out
     assert rows["full"].status == "skipped" and "more than the budget" in rows["full"].reason
 
 

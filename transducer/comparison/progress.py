@@ -49,7 +49,7 @@ class MatrixProgress:
         self._seconds.append(seconds)
         self._done += 1
         self._console.print(f"[{self._done}/{self._total}] {_title(job)}: {_outcome(job, row)} ({_time(seconds)}"
-                            f"{self._left_text(', about {} left')})", highlight=False, markup=False)
+                            f"{self._left_text(', about {} left')})", highlight=False, markup=False, soft_wrap=True)
         if row.status != "ok" and self._console.quiet:
             # Whatever was asked to be quiet.
             print(f"{_title(job)}: {row.reason}", file=sys.stderr)

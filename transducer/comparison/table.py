@@ -20,6 +20,12 @@ def comparison_tables(rows: Sequence[ResultRow], conclusions: dict) -> list[Tabl
     return tables
 
 
+def meanings(conclusions: dict) -> list[str]:
+    """What was run, of methods of which a budget or tuning has chosen something."""
+    return [f"{method['method']} was run as {method['specification']}" for method in conclusions["methods"]
+            if method["specification"] != method["method"] and method["seeds"]]
+
+
 def _results(rows: Sequence[ResultRow], conclusions: dict, metrics: Sequence[str]) -> Table:
     first = rows[0]
     table = _table(f"{first.task} on {first.data}: {first.test_examples} test examples; mean ± standard deviation over seeds",
@@ -27,10 +33,10 @@ def _results(rows: Sequence[ResultRow], conclusions: dict, metrics: Sequence[str
     for method in conclusions["methods"]:
         done = [row for row in rows if row.method == method["method"] and row.status == "ok"]
         if not done:
-            table.add_row(_title(method), "skipped" if method["skipped"] else "failed")
+            table.add_row(method["method"], "skipped" if method["skipped"] else "failed")
             continue
         table.add_row(
-            _title(method), str(len(done)), f"{done[0].trainable_parameters:,}", f"{done[0].artefact_bytes / 1000:,.0f}",
+            method["method"], str(len(done)), f"{done[0].trainable_parameters:,}", f"{done[0].artefact_bytes / 1000:,.0f}",
             _mean([row.train_seconds for row in done], 0),
             _mean([row.train_peak_bytes and row.train_peak_bytes / 1e6 for row in done], 0),
             _spread(method["scores"][LOSS], 3), *(_spread(method["scores"][metric], 1) for metric in metrics))
@@ -59,12 +65,6 @@ def _table(title: str, headings: Sequence[str]) -> Table:
 
 def _headings(metrics: Sequence[str]) -> list[str]:
     return [metric.replace("_", "\n") for metric in metrics]
-
-
-def _title(method: dict) -> str:
-    """The method as it was asked for, and under it what was run where that is something else."""
-    same = method["specification"] == method["method"]
-    return method["method"] if same else f"{method['method']}\n  as {method['specification']}"
 
 
 def _mean(values: Sequence[float | None], digits: int) -> str:
