@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .comparison.plan import PlannedMethod
     from .data import Data
     from .measure import ResultRow
+    from .run_data import SharedData
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,6 +76,7 @@ def run(settings: CompareSettings, arguments: list[str]) -> int:
     from .backbone import load_backbone
     from .comparison.plan import plan_methods
     from .comparison.tuning import require_tuner
+    from .run_data import SharedData
 
     if settings.tune:
         require_tuner()
@@ -84,30 +86,24 @@ def run(settings: CompareSettings, arguments: list[str]) -> int:
     # What is left to do with it here needs no accelerator, whose memory is for the runs.
     backbone.model.to("cpu")
     planned = plan_methods(settings, backbone)
-    if not is_main_process():
-        return _follow(settings, task, data, backbone)
     print_settings(console, settings)
+    shared = SharedData(settings, task, data, backbone, console)
+    if not is_main_process():
+        from .comparison.together import follow
+
+        follow(replace(settings, precision=backbone.precision), shared.prepared)
+        return DONE
     command = shlex.join(["python", "-m", "transducer.compare", *arguments])
     with folder.locked():
         try:
-            rows = _rows(settings, command, task, data, backbone, planned, folder, saved, console)
+            rows = _rows(settings, command, task, shared, backbone, planned, folder, saved, console)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"interrupted; the same command goes on with what is left in {folder.path}") from None
         _conclude(settings, task, planned, rows, folder)
     return FAILED if any(row.status == "failed" for row in rows) else DONE
 
 
-def _follow(settings: CompareSettings, task: Task, data: Data, backbone: Backbone) -> int:
-    """The part of a process that is not the main one."""
-    from .comparison.together import follow
-    from .report import wide_console
-    from .run_data import SharedData
-
-    follow(replace(settings, precision=backbone.precision), SharedData(settings, task, data, backbone, wide_console(quiet=True)).prepared)
-    return DONE
-
-
-def _rows(settings: CompareSettings, command: str, task: Task, data: Data, backbone: Backbone, planned: list[PlannedMethod],
+def _rows(settings: CompareSettings, command: str, task: Task, shared: SharedData, backbone: Backbone, planned: list[PlannedMethod],
           folder: ComparisonFolder, saved: dict | None, console: Console) -> list[ResultRow]:
     """The rows of all methods and seeds in the order of the table; what is there already is read."""
     from .comparison.folder import EXAMPLES_FILE
@@ -115,10 +111,8 @@ def _rows(settings: CompareSettings, command: str, task: Task, data: Data, backb
     from .comparison.processes import start_server
     from .comparison.progress import MatrixProgress
     from .comparison.tuning import read_trials
-    from .run_data import SharedData
     from .storage import write_json_lines
 
-    shared = SharedData(settings, task, data, backbone, console)
     folder.open(saved, _config(settings, command, task, shared.examples, backbone, planned))
     _show(console, shared.examples, planned, settings)
     matrix = Matrix(replace(settings, precision=backbone.precision), folder, planned, backbone, shared.examples,

@@ -62,7 +62,7 @@ def grouped(rows: Sequence[ResultRow]) -> dict[str, list[ResultRow]]:
 def _cells(rows: list[ResultRow], metrics: Sequence[str]) -> list[str]:
     done = [row for row in rows if row.status == "ok"]
     if not done:
-        return ["failed"] + [""] * (len(COLUMNS) + len(metrics) - 1)
+        return [rows[0].status] + [""] * (len(COLUMNS) + len(metrics) - 1)
     return [column(done) for _, column in COLUMNS] + [
         _spread([row.scores.get(metric) for row in done], 1) for metric in metrics]
 
@@ -83,7 +83,7 @@ def results_table(rows: Sequence[ResultRow], metrics: Sequence[str]) -> Table:
 def footnotes(rows: Sequence[ResultRow]) -> list[str]:
     """What a reader of the table has to know: remarks, failures, what the figures mean."""
     notes = [f"{method}: {group[0].remark}" for method, group in grouped(rows).items() if group[0].remark]
-    notes += [f"{row.method}, seed {row.seed} failed: {row.reason}" for row in rows if row.status != "ok"]
+    notes += [f"{row.method}, seed {row.seed} {row.status}: {row.reason}" for row in rows if row.status != "ok"]
     notes += _clean_notes(rows)
     notes += [f"{name}: {signature}" for name, signature in next((row.signatures for row in rows if row.signatures), {}).items()]
     return notes
