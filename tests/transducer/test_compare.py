@@ -378,6 +378,12 @@ def test_other_data_and_another_model_are_refused(
     assert "model.fingerprint was" in single_line(capsys.readouterr().err)
 
 
+def test_data_that_cannot_be_used_leave_no_folder(command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(tmp_path / "run", "--quiet", "--overlong", "error", "--max-source-tokens", "16") == 1
+    assert "its source is longer than --max-source-tokens 16" in single_line(capsys.readouterr().err)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_of_something_else_is_never_touched(
         command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "run"
