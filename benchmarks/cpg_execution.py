@@ -5,8 +5,8 @@
 Every step between two points inside a call of a function of the package has to be a way in its CFG, and every pair of
 an assignment to a local variable and a read of that value an edge of its DDG (`tests/cpg/tracing.py`). Each test module
 runs under pytest in a process of its own; at the time limit it is interrupted, and what was seen until then counts. What
-is observed of a call is bounded by `--calls` and `--instructions`. The last figures say which part of the CFG edges of the observed functions was ever taken: what is
-never taken was not needed by these tests, or is never possible.
+is observed of a call is bounded by `--calls` and `--instructions`. The last figures say which part of the CFG edges of the
+observed functions was ever taken: what is never taken was not needed by these tests, or is never possible.
 
 Exit code 1 where a step or flow is in no graph. Needs CPython 3.11 and os.fork.
 """

@@ -11,6 +11,8 @@ that replaces it. Variables and the order of reads and writes come from `cpg.nam
   that goes on behind a finalizer carries all that the finalizer has defined.
 * A point whose text holds conditions with points of their own (`x = a or b`) uses what they use, since its
   value depends on it; variables that are declared inside it, as in a comprehension, stay inside.
+* A lazy comprehension (a generator expression) that is not consumed at once uses its values when they are asked for:
+  definitions from around it that are made on some path behind it count as well.
 * A nested body receives the definitions of the variables it captures as definitions at its ENTRY and gives
   none back. They are those that reach the point where the function is made and, for what it sees when it is
   called (`late_capture` languages, or by its capture list), those made on some path after it; a class body runs
@@ -66,6 +68,9 @@ class _DataFlow:
             if variable.root != number:
                 self.paths_of.setdefault(variable.root, []).append(number)
         self.used_in: dict[int, list[Use]] = {}
+        self.lazy_scopes = names.lazy_scopes()
+        self.used_lazily: set[tuple[int, int]] = set()
+        """Pairs of a point in a lazy comprehension and a variable from around it that it uses."""
         self.late: dict[int, list[Definition]] = {}
         """Class body -> definitions that it does not see itself, but the functions in it do."""
 
@@ -99,6 +104,8 @@ class _DataFlow:
             if event.kind == USE:
                 if variable not in made:
                     uses.setdefault((variable, event.literal), Use(variable, event.spelled, event.literal))
+                if event.scope in self.lazy_scopes and self.names.table[variable].scope not in self.lazy_scopes:
+                    self.used_lazily.add((node, variable))
                 continue
             if event is THROWN:
                 early.update({(d.variable, d.literal): d for d in pending})
@@ -216,7 +223,10 @@ class _DataFlow:
         edges: dict[DataEdge, None] = {}
         for point in reaching.order:
             for variable, spelled, literal in facts[point].uses:
-                for definition in reaching.at(point, variable):
+                definitions = reaching.at(point, variable)
+                if (graph.nodes[point], variable) in self.used_lazily:
+                    definitions = [*definitions, *reaching.later(point, variable)]
+                for definition in definitions:
                     if not (literal and definition.literal and literal != definition.literal):
                         edges[definition.node, graph.nodes[point], spelled] = None
             if makes_bodies:

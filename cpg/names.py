@@ -91,6 +91,19 @@ class Names(NameWalk):
         self._scopes.close()
         self.variables = [self._resolve(position, event) for position, event in enumerate(self.events)]
 
+    def lazy_scopes(self) -> set[Scope]:
+        """Comprehensions that run after the point that makes them, and the scopes in them up to the next body."""
+        lazy: set[Scope] = set()
+        types, parents = self.tree.types, self.tree.parents
+        for scope in self._scopes.all if self.language.lazy else ():
+            if scope.kind == "comprehension":
+                consumer = self.language.lazy.get(types[scope.node])
+                if scope.parent in lazy or consumer not in (None, types[parents[scope.node]]):
+                    lazy.add(scope)
+            elif scope.kind == "block" and scope.parent in lazy:
+                lazy.add(scope)
+        return lazy
+
     # ---------------------------------------------------------------------------------------- constructs
     def _initializer(self, node: int, mode: int, scope: Scope) -> None:
         tree, language = self.tree, self.language

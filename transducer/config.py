@@ -59,7 +59,7 @@ class RunSettings(TransducerSettings):
     """Settings of a run, which is one method with one seed; what the commands that train have in common."""
 
     task: str = option("assert", "the task to adapt to")
-    data: str = option("embedded", "where examples come from: embedded, file:FOLDER with train, valid and test, or "
+    data: str = option("embedded", "where examples come from: embedded, file:FOLDER with train, valid and test, mine:PATH of a source tree, or "
                        "hub:ID[:CONFIGURATION][@REVISION]")
     columns: tuple[str, ...] = option((), "columns of file or hub data whose names are others: source=NAME target=NAME ...")
     language: str = option("", "language of data rows without a 'language' field; empty: the task's default")

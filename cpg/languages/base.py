@@ -159,6 +159,8 @@ class Language:
     """Scope -> the part of it that declares into it, in a language in which names belong to functions."""
     comprehensions: frozenset[str] = frozenset()
     """Node types that open a scope of their own inside an expression."""
+    lazy: dict[str, str] = field(default_factory=dict)
+    """Comprehension that runs when its values are asked for -> the type of parent that asks for all of them at once."""
     redirects: dict[str, str] = field(default_factory=dict)
     """Node type -> "global" or "nonlocal": its names belong to another scope."""
     hoisted: bool = False

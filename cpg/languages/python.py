@@ -280,6 +280,7 @@ PYTHON = Language(
         "dictionary_comprehension",
         "generator_expression",
     }),
+    lazy={"generator_expression": "call"},
     scopes=frozenset({"except_clause", "except_group_clause"}),
     confined={"except_clause": "as_pattern", "except_group_clause": "as_pattern"},
     redirects={"global_statement": "global", "nonlocal_statement": "nonlocal"},
