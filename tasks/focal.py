@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from .python_index import ModuleFacts, imported_names
 from .python_names import Definition, Names
-from .python_tests import Assertion, TestFunction, assertion_kind
+from .python_tests import Assertion, TestFunction, assertion_kind, made_by
 from .python_walk import descendants
 
 STEPS_BACK = 3
@@ -69,7 +69,10 @@ class FocalFinder:
         self.facts = facts
         self.test = test
         self.nodes = [node for node in descendants(test.node) if node.__class__ in TELLING]
-        self.setup_nodes = [node for setup in test.setups for node in descendants(setup) if node.__class__ in TELLING]
+        self.setup_nodes = [node for setup in (*test.setups, *test.fixtures.values()) for node in descendants(setup)
+                            if node.__class__ in TELLING]
+        self.setup_nodes += [ast.Assign([ast.Name(name)], value) for name, value in (
+            (name, made_by(fixture)) for name, fixture in test.fixtures.items()) if value is not None]
         self.local_imports = _local_imports(self.nodes, facts)
         self.subject = facts.path.stem.removeprefix("test_").removesuffix("_test").strip("_")
         self._said = _letters(test.name), _letters(self.subject)

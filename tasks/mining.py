@@ -222,7 +222,12 @@ class TestMiner:
 
     @cached_property
     def _setup_texts(self) -> list[str]:
-        """Set-up methods that give a value to an attribute which the test reads, without those that are long."""
+        """Fixtures of the test, and set-up methods that give a value to an attribute which the test reads, without those that
+        are long."""
+        texts = [FunctionText(fixture, self.facts.lines).cut() for fixture in self.test.fixtures.values()]
+        return [text for text in [*texts, *self._setup_methods()] if len(text) <= MAX_SETUP_CHARACTERS]
+
+    def _setup_methods(self) -> list[str]:
         if not self.test.setups:
             return []
         read = {node.attr for node in descendants(self.test.node) if isinstance(node, ast.Attribute)
@@ -233,7 +238,7 @@ class TestMiner:
                        and isinstance(node.ctx, ast.Store)}
             if read & written:
                 texts.append(FunctionText(setup, self.facts.lines).cut())
-        return [text for text in texts if len(text) <= MAX_SETUP_CHARACTERS]
+        return texts
 
     def _check_content(self, source: str, removed: list[ast.stmt], target: str, assertion: Assertion, focal: Focal) -> None:
         if source.count(PLACEHOLDER) != 1:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import re
 import unittest
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from .python_index import ModuleFacts
 from .python_names import FunctionNode
+from .python_walk import descendants
 
 SIMPLE = frozenset({ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Raise, ast.Pass, ast.Delete, ast.Global,
                     ast.Nonlocal, ast.Import, ast.ImportFrom, ast.Assert, ast.Break, ast.Continue})
@@ -36,6 +37,7 @@ class TestFunction:
         node: the function.
         owner: the class around it, or None.
         setups: methods of the class, or of its bases in the same file, that run before the test.
+        fixtures: parameter -> the pytest fixture of the same file that makes its value.
     """
 
     __test__ = False
@@ -43,6 +45,7 @@ class TestFunction:
     node: ast.FunctionDef
     owner: ast.ClassDef | None
     setups: tuple[ast.FunctionDef, ...]
+    fixtures: Mapping[str, ast.FunctionDef] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -100,6 +103,28 @@ def setups_of(owner: ast.ClassDef, facts: ModuleFacts, depth: int = 0) -> tuple[
             if found:
                 return found
     return ()
+
+
+def fixtures_of(test: ast.FunctionDef, owner: ast.ClassDef | None, facts: ModuleFacts) -> dict[str, ast.FunctionDef]:
+    """The pytest fixtures of the file, or of the class around the test, that parameters of the test are named after."""
+    inside = {node.name: node for node in owner.body if isinstance(node, FunctionNode)} if owner else {}
+    found = {}
+    for argument in test.args.args:
+        node = inside.get(argument.arg) or facts.functions.get(argument.arg)
+        if node is not None and any("fixture" in ast.unparse(decorator) for decorator in node.decorator_list):
+            found[argument.arg] = node
+    return found
+
+
+def made_by(fixture: ast.FunctionDef) -> ast.expr | None:
+    """What a fixture gives: the last expression that it returns or yields; for a variable, what is assigned to it before."""
+    nodes = descendants(fixture)
+    given = [node.value for node in nodes if isinstance(node, (ast.Return, ast.Yield)) and node.value is not None]
+    if given and isinstance(given[-1], ast.Name):
+        assigned = [node.value for node in nodes if isinstance(node, ast.Assign)
+                    and any(isinstance(target, ast.Name) and target.id == given[-1].id for target in node.targets)]
+        given += assigned[-1:]
+    return given[-1] if given else None
 
 
 def assertions(test: ast.FunctionDef, facts: ModuleFacts) -> list[Assertion]:

@@ -2,7 +2,8 @@
 
 Assertions and their focal functions are found as in the embedded data (`tasks.mining`, `tasks.focal`), but names resolve
 through the index of the trees, so that only the test file and the focal functions themselves are parsed. What is incidental
-is not listed: it is what many test files call (`tasks.mine.python_tree`).
+is not listed: it is what many test files call (`tasks.mine.python_tree`). Fixtures of pytest that stand in the file of a test
+and are its parameters count as its set-up.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..mining import LibraryTexts, MiningReport, TestMiner
 from ..python_context import python_context
 from ..python_index import ModuleFacts
 from ..python_names import Definition, FunctionNode
-from ..python_tests import Assertion, TestFunction, setups_of
+from ..python_tests import Assertion, TestFunction, fixtures_of, setups_of
 from ..python_text import CannotCut, FunctionText
 from .language_miner import FUNCTION_KINDS, Declaration, Mined, SourceFile, TreeIndex, Unparsable
 from .python_declarations import declarations, functions_and_classes, is_test, parsed, serves_tests, shown
@@ -117,7 +118,7 @@ def tests_of(facts: ModuleFacts, path: str) -> Iterator[TestFunction]:
     for owners, node in functions_and_classes(facts):
         if is_test(node, owners, path):
             owner = owners[-1] if owners else None
-            yield TestFunction(node, owner, setups_of(owner, facts) if owner else ())
+            yield TestFunction(node, owner, setups_of(owner, facts) if owner else (), fixtures_of(node, owner, facts))
 
 
 class TreeTexts(LibraryTexts):

@@ -163,6 +163,23 @@ def test_a_method_of_several_classes_is_that_of_the_module_that_the_test_file_is
     assert {(row["metadata"]["focal_by"], row["metadata"]["confidence"]) for row in rows} == {("method_by_name", "low")}
 
 
+def test_fixtures_of_the_file_are_the_set_up_of_a_test(tmp_path: Path) -> None:
+    files = {"lib.py": "class Box:\n    def grow(self):\n        return 1\n\nclass Tree:\n    def grow(self):\n        return 2\n\n"
+                       "def plant(kind):\n    return [kind]\n",
+             "test_it.py": "import pytest\nfrom lib import Tree, plant\n\n@pytest.fixture\ndef oak():\n    made = Tree()\n    return made\n\n"
+                           "@pytest.fixture()\ndef wood():\n    yield plant('oak')\n\ndef elm():\n    return Tree()\n\n"
+                           "def test_known(oak):\n    assert oak.grow() == 2\n\ndef test_made(wood):\n    assert wood == ['oak']\n\n"
+                           "def test_not_a_fixture(elm):\n    assert elm.grow() == 2\n"}
+    rows, account = rows_of(write(tmp_path, files))
+    found = by_test(rows)
+    assert found["test_known"]["metadata"]["focal"].endswith("lib.Tree.grow")
+    assert found["test_known"]["source"] == (
+        'def test_known(oak):\n    "<AssertPlaceHolder>"\n\n@pytest.fixture\ndef oak():\n    made = Tree()\n    return made\n\n'
+        'def grow(self):\n    return 2')
+    assert found["test_made"]["metadata"]["focal"].endswith("lib.plant")
+    assert len(rows) == 2 and dict(account.drops) == {"ambiguous_focal_method": 1}  # of a Box or of a Tree
+
+
 # ------------------------------------------------------------------------------------------ summaries
 def test_summaries_are_first_sentences_and_the_code_is_without_them(project: Path) -> None:
     rows, account = rows_of(project, "summarize")
@@ -185,6 +202,15 @@ def test_broken_files_are_counted(tmp_path: Path) -> None:
                      "src/shop/marked.py": b"\xef\xbb\xbfdef marked():\r\n    return 1\r\n"})
     rows, account = rows_of(tmp_path)
     assert account.files == {"read": 8, "not_parsed": 3, "not_utf8": 1, "too_large": 1} and len(rows) == 6
+
+
+def test_files_that_end_anywhere_never_fail(tmp_path: Path) -> None:
+    names = [name for name in PROJECT if name.endswith(".py")]
+    for end in range(0, max(map(len, PROJECT.values())), 23):
+        write(tmp_path, {name: PROJECT[name][:end] for name in names})
+        for task in ("assert", "summarize"):
+            _, account = rows_of(tmp_path, task)
+            assert sum(account.files.values()) == len(names) and "miner_failed" not in account.files, end
 
 
 def test_unreadable_files_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
