@@ -7,7 +7,8 @@ Candidates, nearest first:
 * `call_on_variable`: the last function or method that such a variable was given to before, or called on.
 
 Among them goes first what the test is about by its name: a function whose name is part of the test's, or one defined in
-the module that the test file is named after. Calls are resolved through imports, re-exports and the classes of variables
+the module that the test file is named after. For mined trees (`names_first`) the function with the most of the test's name
+goes before one that only the file is named after. Calls are resolved through imports, re-exports and the classes of variables
 that a constructor made; a method of a variable of unknown class is resolved where only one class of the library and its
 descendants have a method of that name and no function has (`method_by_name`). Without types and without running the test
 this can be wrong; `confidence` orders the ways by how direct they are:

@@ -2,9 +2,10 @@
 
 One example per assertion. Its source is the test without documentation, the placeholder where the assertion was. Assertions
 before it stay, since whoever writes the next one has written them; those after it go, since they often say the answer in
-other words. Then, where the test reads what a set-up method of its class keeps on the instance, that method;
-then the focal function (`tasks.focal`). Its target is the assertion on one line. Files are read and parsed; nothing is
-imported or run. The same files give the same examples in the same order.
+other words. Then, where the test reads what a set-up method of its class keeps on the instance, that method (in mined trees
+also the fixtures of the file that are the test's parameters); then the focal function (`tasks.focal`). Its target is the
+assertion on one line. Files are read and parsed; nothing is imported or run. The same files give the same examples in the
+same order.
 
 Every assertion found in a test becomes an example or is counted under the reason for which it was dropped.
 """

@@ -122,17 +122,17 @@ class TreeNames(Names):
         return known is None or known.exported is None or name in known.exported
 
     def method_by_name(self, name: str, subject: str) -> Definition | None:
-        """That of the only class with it in a module called like the subject; else that of the class that all others with it
-        descend from."""
+        """That of the classes in the modules called like the subject, inherited or not, where they have only one; else that of
+        the class that all others with it descend from."""
         if name in self._functions or name not in self._owners:
             return None
-        owners = self._owners[name]
-        near = [owner for owner in owners if module_name(owner.file)[0].rpartition(".")[2].strip("_") == subject]
-        key = (name, near[0].qualified_name if len(near) == 1 else "")
+        key = (name, subject if subject in self._classes_by_module else "")
         if key not in self._by_name:
-            root = self.root([Definition("class", module_name(owner.file)[0], owner.name, owner)
-                              for owner in (near if len(near) == 1 else owners)])
-            self._by_name[key] = self.method(root, name) if root is not None else None
+            near = [self.method(owner, name) for owner in self._classes_by_module.get(key[1], ())]
+            found = {method.full_name: method for method in near if method is not None}
+            root = self.root([_as_definition(owner) for owner in self._owners[name]]) if len(found) != 1 else None
+            self._by_name[key] = (next(iter(found.values())) if len(found) == 1 else
+                                  self.method(root, name) if root is not None else None)
         return self._by_name[key]
 
     def is_ambiguous(self, name: str) -> bool:
@@ -156,10 +156,25 @@ class TreeNames(Names):
         return found
 
     @cached_property
+    def _classes_by_module(self) -> dict[str, list[Definition]]:
+        """Last part of a module's name -> the top-level classes in such modules outside the tests."""
+        found: dict[str, list[Definition]] = {}
+        for declaration in self.index:
+            if declaration.kind == "class" and not declaration.owner and not serves_tests(declaration.file):
+                owner = _as_definition(declaration)
+                found.setdefault(owner.module.rpartition(".")[2].strip("_"), []).append(owner)
+        return found
+
+    @cached_property
     def _common_calls(self) -> frozenset[str]:
         files = [declaration.extra["calls"] for declaration in self.index if "calls" in declaration.extra]
         counts = Counter(name for calls in files for name in calls)
         return frozenset(name for name, count in counts.items() if count >= max(COMMON_LEAST, COMMON_PART * len(files)))
+
+
+def _as_definition(declaration: Declaration) -> Definition:
+    """The definition of a top-level class."""
+    return Definition("class", module_name(declaration.file)[0], declaration.name, declaration)
 
 
 def _expression(dotted: str) -> ast.expr:

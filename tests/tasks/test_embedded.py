@@ -35,6 +35,15 @@ def test_every_example_is_well_formed(embedded: DatasetSplits) -> None:
         assert example.metadata["focal_heuristic"] and example.metadata["focal_confidence"] in ("high", "medium", "low")
 
 
+def test_what_lies_around_the_focal_function_is_in_the_metadata_alone(embedded: DatasetSplits) -> None:
+    contexts = [example.metadata["context"] for example in everything(embedded)]
+    assert all(set(context) == {"class", "callees", "imports"} for context in contexts)
+    assert sum(bool(context["imports"]) for context in contexts) > 0.9 * len(contexts)
+    method = next(example for example in everything(embedded) if example.metadata["focal"].endswith(".Graph.add_edge"))
+    assert "def add_node(self, node_for_adding, **attr)" in method.metadata["context"]["class"]
+    assert "def add_node(" not in TASK.model_input(method.source)
+
+
 def test_the_answer_is_not_in_the_source(embedded: DatasetSplits) -> None:
     for example in everything(embedded):
         assert f" {' '.join(code_tokens(example.target))} " not in f" {' '.join(code_tokens(example.source))} ", example.id

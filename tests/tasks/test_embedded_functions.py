@@ -58,6 +58,7 @@ def test_ids_are_unique_and_sources_parse(data: tuple[str, DatasetSplits]) -> No
     assert len({example.id for example in examples}) == len(examples)
     for example in examples:
         ast.parse(example.source)
+        assert set(example.metadata["context"]) == {"class", "callees", "imports"}
 
 
 @pytest.mark.parametrize("field", ["module", "file"])

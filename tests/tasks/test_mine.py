@@ -157,9 +157,11 @@ def test_a_method_of_several_classes_is_that_of_the_module_that_the_test_file_is
     thing = "class {0}({1}):\n    def put_down(self, x):\n        return x\n"
     test = "def test_it(thing):\n    assert thing.put_down(1) == 1\n"
     files = {"shelf.py": thing.format("Shelf", ""), "deep_shelf.py": "from shelf import Shelf\n" + thing.format("DeepShelf", "Shelf"),
-             "test_deep_shelf.py": test, "test_other.py": test}
+             "deepest.py": "from deep_shelf import DeepShelf\n\nclass Deepest(DeepShelf):\n    pass\n",
+             "test_deep_shelf.py": test, "test_deepest.py": test, "test_other.py": test}
     rows, _ = rows_of(write(tmp_path, files))
-    assert [row["metadata"]["focal"].rpartition(".put_down")[0].rpartition(".")[2] for row in rows] == ["DeepShelf", "Shelf"]
+    assert [row["metadata"]["focal"].rpartition(".put_down")[0].rpartition(".")[2] for row in rows] == [
+        "DeepShelf", "DeepShelf", "Shelf"]
     assert {(row["metadata"]["focal_by"], row["metadata"]["confidence"]) for row in rows} == {("method_by_name", "low")}
 
 
