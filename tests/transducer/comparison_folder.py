@@ -96,7 +96,8 @@ def _predictions(method: Method, seed: int, examples: Sequence[Example]) -> list
         chance = random.Random(f"{example.id} {method.name}")
         answer = example.target if ease < method.share else _wrong(example.target, chance)
         scores = {"exact_match": 100.0 * (answer == example.target), "chrf": 100.0 if answer == example.target else chance.uniform(20, 80)}
-        found.append({"id": example.id, "source": example.source, "target": example.target, "prediction": answer, "scores": scores})
+        found.append({"id": example.id, "source": example.source, "target": example.target, "prediction": answer,
+                      "scores": scores})
     return found
 
 
@@ -142,9 +143,10 @@ def _statistics(methods: Sequence[Method], rows: Sequence[ResultRow], scored: di
                        "failed": len(method.failed), "skipped": bool(method.skipped),
                        "scores": _summaries([row.scores | {"test_loss": row.test_loss} for row in done]),
                        "clean_scores": _summaries([row.clean_scores for row in done]) if near else {}})
-    comparisons = [_compared(method.name, reference, metric, scored, [row.seed for row in by_method[method.name]], near if clean else None)
+    comparisons = [_compared(method.name, reference, metric, scored, [row.seed for row in by_method[method.name]],
+                             near if clean else None)
                    for method in methods if method.name != reference and by_method[method.name] and by_method[reference]
-                   for metric in METRICS for clean in ((False, True) if near else (False,))]
+                   for metric in (*METRICS, "test_loss") for clean in ((False, True) if near else (False,))]
     return {"schema": 1, "reference": reference, "confidence": 0.95, "resamples": 10000, "bootstrap_seed": 0, "alpha": 0.05,
             "correction": "holm, per metric", "metrics": [{"name": metric, "higher_is_better": True} for metric in METRICS]
             + [{"name": "test_loss", "higher_is_better": False}], "methods": listed, "comparisons": comparisons,
@@ -169,12 +171,16 @@ def _compared(name: str, reference: str, metric: str, scored: dict, seeds: Seque
 
     def mean(method: str, place: int) -> float:
         used = [seed for seed in seeds if (method, seed) in scored] or [first]
-        return statistics.fmean(scored[method, seed][place]["scores"][metric] for seed in used)
+        found = [scored[method, seed][place] for seed in used]
+        # Of a loss only the sign matters here: what is answered well has a low one.
+        return statistics.fmean(2 - entry["scores"]["chrf"] / 100 if metric == "test_loss" else entry["scores"][metric]
+                                for entry in found)
 
     differences = [mean(name, place) - mean(reference, place) for place in places]
     center = statistics.fmean(differences)
     half = 1.96 * statistics.stdev(differences) / len(differences) ** 0.5
-    said = "higher" if center - half > 0 else "lower" if center + half < 0 else "tie"
+    good = (center > 0) == (metric != "test_loss")
+    said = "tie" if abs(center) <= half else "better" if good else "worse"
     return {"method": name, "reference": reference, "metric": metric, "clean": near is not None, "seeds": list(seeds),
             "examples": len(places), "difference": center, "low": center - half, "high": center + half,
             "p": 0.0004 if said != "tie" else 0.4, "corrected_p": 0.0012 if said != "tie" else 0.8,

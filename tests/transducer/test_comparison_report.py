@@ -118,7 +118,6 @@ def test_scores_are_those_of_the_statistics(folder: Path, parsed: Page) -> None:
     assert heads == ["method", "seeds", "exact match", "chrF", "test loss"]
     shown = {row[0]: row for row in rows}
     assert list(shown) == ["transducer", "none", "full", "lora", "lora:params=17424", "prefix", "dora"]
-    said = {"higher": "better", "lower": "worse", "tie": "tie"}
     for method in told["methods"]:
         for metric, cell in zip((*METRICS, "test_loss"), shown[method["method"]][2:]):
             if not method["seeds"]:
@@ -132,7 +131,7 @@ def test_scores_are_those_of_the_statistics(folder: Path, parsed: Page) -> None:
             assert text == expected
             verdicts = [entry["verdict"] for entry in told["comparisons"]
                         if (entry["method"], entry["metric"], entry["clean"]) == (method["method"], metric, False)]
-            assert below == (said[verdicts[0]] if verdicts else "reference" if method["method"] == "transducer" and digits == 2 else "")
+            assert below == (verdicts[0] if verdicts else "reference")
     assert shown["full"][1] == "1|1 failed" and shown["prefix"][1] == "0|failed" and shown["dora"][1] == "0|skipped"
 
 
@@ -147,7 +146,7 @@ def test_differences_are_those_of_the_statistics(folder: Path, parsed: Page) -> 
         assert numbers == pytest.approx([entry["difference"], entry["low"], entry["high"], entry["rank_biserial"]], abs=0.0051)
         assert (p, corrected) == (("0.400", "0.800") if entry["verdict"] == "tie" else ("< 0.001", "0.001"))
         assert examples.split("|") == ["24", f"{len(entry['seeds'])} seed{'s' if len(entry['seeds']) > 1 else ''}"]
-        assert verdict == {"higher": "better", "lower": "worse", "tie": "tie"}[entry["verdict"]]
+        assert verdict == entry["verdict"]
 
 
 def test_costs_are_those_of_the_rows(folder: Path, parsed: Page) -> None:
@@ -290,6 +289,7 @@ def test_pareto_front() -> None:
     points = [point("dear", 100, 50), point("beaten", 50, 30), point("cheap", 1, 10), point("good", 20, 40), point("same", 20, 40),
               point("as good for more", 30, 40), point("worst", 100, 5)]
     assert [entry.name for entry in pareto_front(points)] == ["cheap", "good", "same", "dear"]
+    assert [entry.name for entry in pareto_front(points, lower_is_better=True)] == ["cheap", "worst"]
     assert pareto_front([]) == []
 
 
@@ -358,6 +358,36 @@ def test_one_method_has_nothing_to_compare_with(tmp_path: Path) -> None:
     assert len(found.tables["Scores"]) == 2 and "Differences, exact match" not in found.tables
     assert "#differences" not in [attributes.get("href") for _, attributes in found.elements]
     assert "Only transducer came through" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_reference_that_failed_leaves_the_scores(tmp_path: Path) -> None:
+    write_folder(tmp_path, EXAMPLES, [Method("transducer", 0.6, 17_424, failed={0: "why", 1: "why"}), *METHODS[1:4]])
+    write_report(tmp_path)
+    found = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert {row[0]: row[1] for row in found.tables["Scores"][1:]} == {"transducer": "0|failed", "none": "1", "full": "1|1 failed",
+                                                                     "lora": "2"}
+    assert "Differences, exact match" not in found.tables and "|" not in found.tables["Scores"][2][2]
+
+
+def test_trials_of_the_tuning_are_shown(folder: Path, tmp_path: Path) -> None:
+    changed = copy(folder, tmp_path)
+    trials = [{"schema": 1, "method": "lora", "specification": "lora:rank=4", "trial": trial, "seed": 0, "seconds": 12.3,
+               "settings": {"learning_rate": 0.0001 * (trial + 1), "rank": 4}, "valid_loss": None if trial else 1.25, "status":
+               "failed" if trial else "ok", "reason": "the loss is nan" if trial else "", "trainable_parameters": 4096,
+               "train_examples": 500} for trial in range(2)]
+    (changed / "tuning.jsonl").write_text("".join(json.dumps(trial) + "\n" for trial in trials), encoding="utf-8")
+    rows = [json.loads(line) for line in (changed / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        if row["method"] == "lora":
+            row["tuning"] = {"trials": 2, "settings": {"learning_rate": 0.0001, "rank": 4}, "valid_loss": 1.25}
+    (changed / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_report(changed)
+    found = Page((changed / "report.html").read_text(encoding="utf-8"))
+    assert [row[1:] for row in found.tables["Trials of the tuning"][1:]] == [
+        ["0", "learning_rate=0.0001, rank=4", "1.250", "4,096", "500", "12", "ok"],
+        ["1", "learning_rate=0.0002, rank=4", "–", "4,096", "500", "12", "the loss is nan"]]
+    row = next(row for row in found.tables["Settings of the methods"] if row[0] == "lora")
+    assert "learning_rate=0.0001, rank=4 (2 trials)" in row
 
 
 def test_runs_without_files_have_no_examples(tmp_path: Path) -> None:
@@ -552,6 +582,20 @@ def test_differences_of_answers_are_marked(opened: Browser) -> None:
     assert wrong and all(gold == own for gold, own, verdict in marks if verdict == "right")
     texts = {text for text in (mark[1] for mark in wrong)}
     assert any(text.startswith("assert not load") for text in texts), "without what is struck through it is the answer"
+
+
+@needs_browser
+def test_of_a_loss_lower_is_better(opened: Browser) -> None:
+    press(opened, '#differences [data-value="test_loss"]')
+    rows = opened.run("return [...document.querySelectorAll('[data-metric=test_loss] .chart.wide .row')].map("
+                      "row => [row.querySelector('.value').textContent, row.querySelector('.verdict').textContent])")
+    assert len(rows) == 4
+    assert {verdict for _, verdict in rows} > {"worse"}
+    for value, verdict in rows:
+        assert verdict == "tie" or (verdict == "better") == value.startswith("−"), (value, verdict)
+    numbers = [float(value.split(" ")[0].replace("−", "-")) for value, _ in rows]
+    assert numbers == sorted(numbers), "the best first"
+    assert "lower is better" in opened.run("return document.querySelector('#quality [data-metric=test_loss]').textContent")
 
 
 @needs_browser

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .folder import Comparison, Json
 from .tables import Cell, Column, Table, name, words
 from .wording import (
-    NONE, counted, digits_of, finite, interval, metric_name, plain, probability, signed, spread, value_text, verdict)
+    LOSS, NONE, counted, digits_of, finite, interval, metric_name, plain, probability, signed, spread, value_text, verdict)
 
 METHOD = Column("method", "")
 
@@ -28,9 +28,8 @@ def scores_table(comparison: Comparison, clean: bool = False) -> Table:
 
 
 def shown_metrics(comparison: Comparison, clean: bool = False) -> list[str]:
-    """The metrics that some method has a score of, the task's own first."""
-    extra = [] if clean else ["test_loss"]
-    return [metric for metric in [*comparison.metrics, *extra]
+    """The metrics that some method has a score of."""
+    return [metric for metric in comparison.figures
             if any(comparison.score(method, metric, clean) for method in comparison.methods)]
 
 
@@ -40,7 +39,7 @@ def _score(comparison: Comparison, method: str, metric: str, clean: bool, best: 
         return Cell(NONE)
     said = verdict(comparison.difference(method, metric, clean))
     below, look = (said, f"verdict-{said}") if said else ("", "")
-    if method == comparison.reference and metric in comparison.metrics:
+    if method == comparison.reference and any(comparison.difference(other, metric, clean) for other in comparison.methods):
         below = "reference"
     return Cell(spread(score, digits_of(metric)), score["mean"], below, look, score["mean"] == best)
 
@@ -49,7 +48,7 @@ def _best(comparison: Comparison, methods: Sequence[str], metric: str, clean: bo
     scores = (comparison.score(method, metric, clean) or {} for method in methods)
     means = [score["mean"] for score in scores if finite(score.get("mean"))]
     # The only one of its kind is not called the best.
-    return None if len(means) < 2 else min(means) if metric.endswith("loss") else max(means)
+    return None if len(means) < 2 else min(means) if comparison.lower_is_better(metric) else max(means)
 
 
 def _seeds(comparison: Comparison, method: str) -> Cell:
@@ -63,7 +62,7 @@ def _status(comparison: Comparison, method: str) -> str:
 
 
 def _signature(comparison: Comparison, metric: str) -> str:
-    if metric == "test_loss":
+    if metric == LOSS:
         return "nats per target token; lower is better"
     return next((row.get("signatures", {}).get(metric, "") for rows in comparison.done.values() for row in rows), "")
 
@@ -71,8 +70,9 @@ def _signature(comparison: Comparison, metric: str) -> str:
 def differences_table(comparison: Comparison, metric: str, clean: bool = False) -> Table:
     """The difference of every method to the reference on one metric, with interval, test and effect size."""
     found = [entry for method in comparison.methods if (entry := comparison.difference(method, metric, clean))]
-    rows = [[name(entry["method"]), Cell(signed(entry["difference"]), entry["difference"]),
-             Cell(interval(entry), entry["low"]), Cell(verdict(entry), verdict(entry), look=f"verdict-{verdict(entry)}"),
+    digits = digits_of(metric)
+    rows = [[name(entry["method"]), Cell(signed(entry["difference"], digits), entry["difference"]),
+             Cell(interval(entry, digits), entry["low"]), Cell(verdict(entry), verdict(entry), look=f"verdict-{verdict(entry)}"),
              Cell(probability(entry.get("p")), entry.get("p")),
              Cell(probability(entry.get("corrected_p")), entry.get("corrected_p")),
              Cell(signed(entry.get("rank_biserial")), entry.get("rank_biserial")),
@@ -174,6 +174,18 @@ def methods_table(comparison: Comparison) -> Table:
                Column("validation\nloss", "number", "nats per target token, mean over seeds"), Column("remark", "words")]
     kept = [place for place in range(len(columns)) if place == 0 or any(cells[place].text not in ("", NONE) for cells in rows)]
     return Table([columns[place] for place in kept], [[cells[place] for place in kept] for cells in rows])
+
+
+def trials_table(comparison: Comparison) -> Table:
+    """Every trial of the tuning."""
+    rows = [[name(trial["method"]), Cell(str(trial["trial"]), trial["trial"]), words(value_text(trial.get("settings"))),
+             Cell(plain(trial.get("valid_loss"), 3), trial.get("valid_loss")),
+             Cell(plain(trial.get("trainable_parameters")), trial.get("trainable_parameters")),
+             Cell(plain(trial.get("train_examples")), trial.get("train_examples")), Cell(plain(trial.get("seconds")), trial.get("seconds")),
+             words(trial.get("reason") or trial.get("status", ""))] for trial in comparison.tuning]
+    columns = [METHOD, Column("trial"), Column("settings", ""), Column("validation\nloss", "number", "nats per target token"),
+               Column("trained\nweights"), Column("training\nexamples"), Column("s"), Column("outcome", "words")]
+    return Table(columns, rows)
 
 
 def facts(comparison: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:

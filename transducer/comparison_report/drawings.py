@@ -11,7 +11,7 @@ from .charts.scatter import Point, scatter
 from .contents import COSTS, Cost, mean_cost
 from .folder import Comparison, Json
 from .html_text import pair
-from .wording import counted, finite, interval, metric_name, plain, probability, signed, spread, verdict
+from .wording import counted, digits_of, finite, interval, metric_name, plain, probability, signed, spread, verdict
 
 PARAMETERS = next(cost for cost in COSTS if cost.title == "trained\nweights")
 MEMORY = next(cost for cost in COSTS if cost.title == "training\npeak MB")
@@ -52,37 +52,45 @@ def _quality(comparison: Comparison, metric: str, cost: Cost, title: str, logari
             found.append(Point(method, spent, score["mean"], score["minimum"], score["maximum"],
                                _tip(comparison, method, metric, cost)))
     note = f"Without a figure and not shown: {', '.join(left_out)}." if left_out else ""
-    name = metric_name(metric)
+    name = metric_name(metric) + (" (lower is better)" if comparison.lower_is_better(metric) else "")
     height = 430 if len(found) <= CROWD else 580
 
     def draw(width: int, height: int) -> str:
-        return scatter(found, width, height, title, name, comparison.reference, logarithmic)
+        return scatter(found, width, height, title, name, comparison.reference, logarithmic, comparison.lower_is_better(metric))
 
     return figure(f"{name} against {title}", draw, (576, height), (430, height), note)
 
 
 def _tip(comparison: Comparison, method: str, metric: str, cost: Cost) -> str:
     score = comparison.score(method, metric)
-    lines = [method, f"{metric_name(metric)} {spread(score, 2)} ({counted(len(score['values']), 'seed')})"]
+    lines = [method, f"{metric_name(metric)} {spread(score, digits_of(metric))} ({counted(len(score['values']), 'seed')})"]
     lines += [f"{entry.title.replace(chr(10), ' ')}: {plain(mean_cost(comparison, method, entry), entry.digits)}"
               for entry in dict.fromkeys((PARAMETERS, MEMORY, cost))]
     said = comparison.difference(method, metric)
-    return "\n".join(lines + ([f"{signed(said['difference'])} {interval(said)}: {verdict(said)}"] if said else []))
+    return "\n".join(lines + ([_numbers(said)] if said else []))
 
 
 def forest_figure(comparison: Comparison, metric: str) -> str:
-    """The differences of one metric, the largest first."""
+    """The differences of one metric, the best first."""
     found = [entry for method in comparison.methods if (entry := comparison.difference(method, metric))]
-    rows = [Interval(entry["method"], entry["difference"], entry["low"], entry["high"], verdict(entry), _said(entry))
-            for entry in sorted(found, key=lambda entry: -entry["difference"])]
-    title = f"difference in mean {metric_name(metric)} of an example"
+    sign = 1 if comparison.lower_is_better(metric) else -1
+    rows = [Interval(entry["method"], entry["difference"], entry["low"], entry["high"], verdict(entry), _said(entry),
+                     digits_of(metric))
+            for entry in sorted(found, key=lambda entry: sign * entry["difference"])]
+    better = "lower" if comparison.lower_is_better(metric) else "higher"
+    title = f"difference in mean {metric_name(metric)} of an example; {better} is better"
     return figure(f"Difference to {comparison.reference}: {metric_name(metric)}",
                   lambda width, _: forest(rows, width, title, comparison.reference), (1160, 0), (430, 0))
 
 
 def _said(entry: Json) -> str:
-    numbers = f"{signed(entry['difference'])} {interval(entry)}, corrected p {probability(entry.get('corrected_p'))}"
-    return f"{entry['method']}: {verdict(entry)}\n{numbers}\n{entry.get('statement') or ''}".strip()
+    tested = f"corrected p {probability(entry.get('corrected_p'))}"
+    return f"{entry['method']}\n{_numbers(entry)}, {tested}\n{entry.get('statement') or ''}".strip()
+
+
+def _numbers(entry: Json) -> str:
+    digits = digits_of(entry["metric"])
+    return f"{signed(entry['difference'], digits)} {interval(entry, digits)}: {verdict(entry)}"
 
 
 def mean_curve(comparison: Comparison, method: str, field: str) -> Curve:

@@ -53,6 +53,15 @@ class Comparison:
         return self.statistics["reference"]
 
     @cached_property
+    def figures(self) -> list[str]:
+        """The metrics and the test loss, where there is one."""
+        told = [entry["name"] for entry in self.statistics.get("metrics", ())]
+        return [*self.metrics, *(name for name in told if name not in self.metrics)]
+
+    def lower_is_better(self, metric: str) -> bool:
+        return any(entry["name"] == metric and not entry["higher_is_better"] for entry in self.statistics.get("metrics", ()))
+
+    @cached_property
     def methods(self) -> list[str]:
         """Labels, in the order of the table."""
         return [entry["method"] for entry in self.config["methods"]]

@@ -21,7 +21,7 @@ def markdown(comparison: Comparison) -> str:
     if comparison.missed:
         parts += ["## Runs without a result", table(missed_table(comparison))]
     parts += ["## Notes", "\n".join(f"- {escape(note)}" for note in notes(comparison))]
-    found = [(metric, differences_table(comparison, metric)) for metric in comparison.metrics]
+    found = [(metric, differences_table(comparison, metric)) for metric in comparison.figures]
     for metric, differences in found:
         if differences.rows:
             parts += [f"## Differences to {reference}: {escape(metric_name(metric))}", table(differences)]

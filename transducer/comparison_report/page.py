@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from html import escape
 from importlib import resources
 
-from .contents import costs_table, differences_table, facts, methods_table, missed_table, scores_table
+from .contents import costs_table, differences_table, facts, methods_table, missed_table, scores_table, trials_table
 from .drawings import curve_figures, forest_figure, quality_figures
 from .drilldown import MOST_POINTS, Drilldown, examples_within, methods_with_answers, with_graphs
 from .folder import Comparison
@@ -90,7 +90,7 @@ def _scores(comparison: Comparison) -> list[str]:
 
 def _by_metric(comparison: Comparison, draw: Callable[[str], str]) -> list[str]:
     """The buttons, and what `draw` makes for each metric, of which the chosen one is shown; nothing where it makes nothing."""
-    drawn = [(metric, content) for metric in comparison.metrics if (content := draw(metric))]
+    drawn = [(metric, content) for metric in comparison.figures if (content := draw(metric))]
     names = [metric for metric, _ in drawn]
     if not drawn:
         return []
@@ -137,6 +137,8 @@ def _browser(comparison: Comparison, shown: Drilldown) -> str:
 
 def _configuration(comparison: Comparison) -> list[str]:
     parts = ["<h3>Settings of the methods</h3>", table(methods_table(comparison), "Settings of the methods")]
+    if comparison.tuning:
+        parts[1] += f"<h3>Trials of the tuning</h3>{table(trials_table(comparison), 'Trials of the tuning')}"
     for title, pairs in facts(comparison):
         # The command and the settings are long, and first.
         parts.append(f"<div><h3>{escape(title)}</h3>{facts_list(pairs)}</div>")

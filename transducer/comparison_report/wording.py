@@ -10,8 +10,8 @@ NONE = "–"
 
 METRIC_NAMES = {"bleu": "BLEU", "codebleu": "CodeBLEU", "chrf": "chrF", "rouge_l": "ROUGE-L", "sentence_bleu": "sentence BLEU",
                 "test_loss": "test loss"}
-VERDICTS = {"higher": "better", "lower": "worse", "tie": "tie"}
-"""Of metrics of which higher is better."""
+LOSS = "test_loss"
+"""The name under which the statistics have nats per target token; lower is better."""
 
 
 def metric_name(metric: str) -> str:
@@ -64,7 +64,7 @@ def interval(comparison: dict[str, Any], digits: int = 2) -> str:
 
 def verdict(comparison: dict[str, Any] | None) -> str:
     """better, worse or tie; an empty text without a comparison."""
-    return VERDICTS.get(comparison["verdict"], comparison["verdict"]) if comparison else ""
+    return comparison["verdict"] if comparison else ""
 
 
 def listed(names: Sequence[str]) -> str:

@@ -22,13 +22,14 @@ class Interval:
     high: float
     verdict: str
     tip: str
+    digits: int = 2
 
 
 def forest(rows: Sequence[Interval], width: int, title: str, reference: str) -> str:
     """The chart, one row an interval in the order given; an empty text where there is none."""
     if not rows:
         return ""
-    numbers = [f"{signed(row.value)} [{signed(row.low)}, {signed(row.high)}]" for row in rows]
+    numbers = [f"{signed(row.value, row.digits)} [{signed(row.low, row.digits)}, {signed(row.high, row.digits)}]" for row in rows]
     wide = width >= 560
     # A narrow picture has the numbers in a line of their own, under the name.
     left = max(len(row.name) for row in rows) * CHARACTER + 14 if wide else 12

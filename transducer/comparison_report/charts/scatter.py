@@ -19,7 +19,7 @@ class Point:
 
     Attributes:
         cost: what it takes, 0 or more; less is better.
-        quality: the mean over seeds; more is better.
+        quality: the mean over seeds.
         low, high: the least and the most of a seed.
         tip: what is shown at the point.
     """
@@ -32,20 +32,22 @@ class Point:
     tip: str
 
 
-def pareto_front(points: Sequence[Point]) -> list[Point]:
+def pareto_front(points: Sequence[Point], lower_is_better: bool = False) -> list[Point]:
     """The points that no other beats: none costs at most as much and is better, or costs less and is as good.
 
     In the order of their cost. Of points that are equal in both, all are on the front.
     """
+    sign = -1 if lower_is_better else 1
     front: list[Point] = []
-    for point in sorted(points, key=lambda point: (point.cost, -point.quality, point.name)):
-        if not front or point.quality > front[-1].quality or (point.cost, point.quality) == (front[-1].cost, front[-1].quality):
+    for point in sorted(points, key=lambda point: (point.cost, -sign * point.quality, point.name)):
+        equal = front and (point.cost, point.quality) == (front[-1].cost, front[-1].quality)
+        if not front or equal or sign * point.quality > sign * front[-1].quality:
             front.append(point)
     return front
 
 
 def scatter(points: Sequence[Point], width: int, height: int, cost: str, quality: str, reference: str,
-            logarithmic: bool) -> str:
+            logarithmic: bool, lower_is_better: bool = False) -> str:
     """The chart; an empty text where there is nothing to draw."""
     if not points:
         return ""
@@ -63,7 +65,7 @@ def scatter(points: Sequence[Point], width: int, height: int, cost: str, quality
         return across_at, up(point.quality)
 
     parts = grid(across, up, cost, quality, (5 if width < 500 else 7, 6), ZERO_WIDTH if free else 0)
-    front = pareto_front(points)
+    front = pareto_front(points, lower_is_better)
     steps = _steps([place(point) for point in front], frame)
     parts.append(path(steps, "front"))
     bars = [(place(point)[0], up(point.high), up(point.low)) for point in points]
@@ -83,7 +85,7 @@ def scatter(points: Sequence[Point], width: int, height: int, cost: str, quality
 
 
 def _steps(corners: list[tuple[float, float]], frame: Box) -> list[tuple[float, float]]:
-    """The border of what the front beats: level until the next point, which lies higher, and on to the right end."""
+    """The border of what the front beats: level until the next point, which is better, and on to the right end."""
     points = [corners[0]]
     for x, y in corners[1:]:
         points += [(x, points[-1][1]), (x, y)]
