@@ -50,7 +50,8 @@ def complete_lines(path: Path, kind: str, remedy: str) -> list[tuple[int, dict]]
     except UnicodeDecodeError as error:
         raise DataError(f"{path} holds no {kind} rows of this release ({error}); {remedy}") from error
     found = []
-    for number, line in enumerate(text[:text.rfind("\n") + 1].splitlines(), start=1):
+    # Not `splitlines`: within a text JSON leaves the line ends of Unicode, such as U+2028, as they are.
+    for number, line in enumerate(text.split("\n")[:-1], start=1):
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:

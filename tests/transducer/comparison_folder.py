@@ -1,4 +1,4 @@
-"""A folder as `transducer.compare` writes it, with made-up runs: rows of the real schema, no model."""
+"""A folder as `transducer.compare` writes it, with made-up runs: rows and statistics of the real schema, no model."""
 from __future__ import annotations
 
 import json
@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks import Example
+from transducer.comparison.conclusions import conclusions
+from transducer.comparison.folder import CONFIG_SCHEMA, KIND
 from transducer.measure import ResultRow
 from transducer.storage import write_json, write_json_lines
 
 METRICS = ("exact_match", "chrf")
+OUT_OF_MEMORY = "out of memory: tried to allocate 2 GiB <b>of 4</b> | GPU 0"
+HOSTILE = 'x == "</script><img src=x onerror=alert(1)>\u2028"'
 
 
 @dataclass
@@ -40,7 +44,7 @@ def write_folder(folder: Path, examples: Sequence[Example], methods: Sequence[Me
                  reference: str = "", near: frozenset[int] = frozenset(), steps: int = 200) -> Path:
     """The folder; the same arguments give the same files."""
     reference = reference or methods[0].name
-    rows, scored = [], {}
+    rows = []
     for method in methods:
         for seed in method.seeds(seeds):
             row = _row(method, seed, task, examples)
@@ -54,15 +58,16 @@ def write_folder(folder: Path, examples: Sequence[Example], methods: Sequence[Me
             if row.status == "ok":
                 predictions = _predictions(method, seed, examples)
                 write_json_lines(run / "predictions.jsonl", predictions)
-                scored[method.name, seed] = predictions
+                write_json_lines(run / "losses.jsonl", [
+                    {"id": entry["id"], "nats": 30 - entry["scores"]["chrf"] / 5, "tokens": 10} for entry in predictions])
                 row.scores = _scores(predictions, range(len(examples)))
                 row.clean_scores = _scores(predictions, [place for place in range(len(examples)) if place not in near])
     random.Random(0).shuffle(rows)  # They stand in the order in which runs ended.
-    write_json_lines(folder / "results.jsonl", [row.to_dict() | {"specification": row.specification, "folder": row.folder} for row in rows])
+    write_json_lines(folder / "results.jsonl", [row.to_dict() for row in rows])
     write_json_lines(folder / "examples.jsonl", [{"id": example.id, "language": example.language, "near_duplicate": place in near}
                                                  for place, example in enumerate(examples)])
     write_json(folder / "config.json", _config(methods, examples, seeds, task, reference))
-    write_json(folder / "statistics.json", _statistics(methods, rows, scored, reference, near))
+    write_json(folder / "statistics.json", conclusions(folder, rows, [method.name for method in methods], METRICS, reference))
     return folder
 
 
@@ -70,13 +75,13 @@ def _row(method: Method, seed: int, task: str, examples: Sequence[Example]) -> R
     status = "skipped" if method.skipped else "failed" if seed in method.failed else "ok"
     chance = random.Random(f"{method.name} {seed}")
     row = ResultRow(
-        method=method.name, seed=seed, task=task, data="embedded", data_hash="0" * 64, train_examples=3000, valid_examples=200,
+        method=method.name, specification=method.name, seed=seed, task=task, data="embedded", data_hash="0" * 64,
+        folder="" if method.skipped else f"runs/{method.name}-seed{seed}", train_examples=3000, valid_examples=200,
         test_examples=len(examples), model="codet5-tiny", model_fingerprint="f" * 64, precision="float32", learning_rate=3e-4,
         epochs=1.0, trainable_parameters=method.parameters, status=status, reason=method.skipped or method.failed.get(seed, ""),
         hardware="a processor, 2 threads", packages={"python": "3.11.7", "torch": "2.9.0"}, git_commit="abc1234",
         signatures={metric: f"{metric}|made-up" for metric in METRICS},
         preparation={"examples": 3500, "graph_milliseconds_per_example": 1.918, "graph_bytes": 106_779_032})
-    row.specification, row.folder = method.name, "" if method.skipped else f"runs/{method.name}-seed{seed}"
     if status == "ok":
         row.artefact_bytes = 4 * method.parameters + 1500
         row.parameters_with_gradient = method.parameters
@@ -95,25 +100,28 @@ def _predictions(method: Method, seed: int, examples: Sequence[Example]) -> list
         ease = random.Random(example.id).random() * 0.7 + random.Random(f"{example.id} {method.name} {seed}").random() * 0.3
         chance = random.Random(f"{example.id} {method.name}")
         answer = example.target if ease < method.share else _wrong(example.target, chance)
-        scores = {"exact_match": 100.0 * (answer == example.target), "chrf": 100.0 if answer == example.target else chance.uniform(20, 80)}
+        right = answer == example.target
+        scores = {"exact_match": 100.0 * right, "chrf": 100.0 if right else chance.uniform(20, 80)}
         found.append({"id": example.id, "source": example.source, "target": example.target, "prediction": answer,
                       "scores": scores})
     return found
 
 
 def _wrong(target: str, chance: random.Random) -> str:
-    changes = (lambda text: text.replace("assert", "assert not", 1) if "assert" in text else text + ")", lambda text: text[:len(text) // 2],
+    changes = (lambda text: text.replace("assert", "assert not", 1) if "assert" in text else text + ")",
+               lambda text: text[:len(text) // 2],
                lambda text: text + " </script><b>&amp;", lambda text: "", lambda text: " ".join(text.split()[::-1]) + " x")
     return chance.choice(changes)(target)
 
 
 def _log(method: Method, seed: int, steps: int) -> list[dict]:
     chance = random.Random(f"{method.name} {seed} log")
-    entries = [{"step": step, "loss": 1.5 - method.share + 2 * 0.99 ** step + chance.random() / 10, "grad_norm": 1.0, "learning_rate": 3e-4,
-                "epoch": step / steps} for step in range(25, steps + 1, 25)]
+    entries = [{"step": step, "loss": 1.5 - method.share + 2 * 0.99 ** step + chance.random() / 10, "grad_norm": 1.0,
+                "learning_rate": 3e-4, "epoch": step / steps} for step in range(25, steps + 1, 25)]
     evaluations = [{"step": step, "eval_loss": 1.6 - method.share + 2 * 0.99 ** step, "epoch": step / steps}
                    for step in range(steps // 4, steps + 1, steps // 4)]
-    return sorted(entries + evaluations, key=lambda entry: entry["step"]) + [{"step": steps, "train_runtime": 100.0, "train_loss": 1.7}]
+    last = {"step": steps, "train_runtime": 100.0, "train_loss": 1.7}
+    return [*sorted(entries + evaluations, key=lambda entry: entry["step"]), last]
 
 
 def _scores(predictions: Sequence[dict], places: Sequence[int]) -> dict[str, float]:
@@ -121,11 +129,11 @@ def _scores(predictions: Sequence[dict], places: Sequence[int]) -> dict[str, flo
 
 
 def _config(methods: Sequence[Method], examples: Sequence[Example], seeds: int, task: str, reference: str) -> dict:
-    listed = [{"method": method.name, "specification": method.name, "trainable_parameters": None if method.skipped else method.parameters,
-               "remark": "", "reason": method.skipped} for method in methods]
+    listed = [{"method": method.name, "specification": method.name, "remark": "", "reason": method.skipped,
+               "trainable_parameters": None if method.skipped else method.parameters} for method in methods]
     settings = {"task": task, "data": "embedded", "model": "codet5-tiny", "methods": [method.name for method in methods],
                 "reference": reference, "seeds": seeds, "seed": 0, "budget": "", "tune": 0, "epochs": 1.0, "batch_size": 8}
-    return {"schema": 1, "kind": "comparison", "settings": settings, "metrics": list(METRICS), "methods": listed,
+    return {"schema": CONFIG_SCHEMA, "kind": KIND, "settings": settings, "metrics": list(METRICS), "methods": listed,
             "data": {"name": "embedded", "content_hash": "0" * 64, "train": 3000, "valid": 200, "test": len(examples)},
             "model": {"name": "codet5-tiny", "revision": None, "fingerprint": "f" * 64, "precision": "float32",
                       "precision_reason": "as asked", "width": 256},
@@ -133,55 +141,21 @@ def _config(methods: Sequence[Method], examples: Sequence[Example], seeds: int, 
             "packages": {"python": "3.11.7", "torch": "2.9.0"}, "git_commit": "abc1234"}
 
 
-def _statistics(methods: Sequence[Method], rows: Sequence[ResultRow], scored: dict, reference: str, near: frozenset[int]) -> dict:
-    by_method = {method.name: sorted((row for row in rows if row.method == method.name and row.status == "ok"), key=lambda row: row.seed)
-                 for method in methods}
-    listed = []
-    for method in methods:
-        done = by_method[method.name]
-        listed.append({"method": method.name, "specification": method.name, "seeds": [row.seed for row in done],
-                       "failed": len(method.failed), "skipped": bool(method.skipped),
-                       "scores": _summaries([row.scores | {"test_loss": row.test_loss} for row in done]),
-                       "clean_scores": _summaries([row.clean_scores for row in done]) if near else {}})
-    comparisons = [_compared(method.name, reference, metric, scored, [row.seed for row in by_method[method.name]],
-                             near if clean else None)
-                   for method in methods if method.name != reference and by_method[method.name] and by_method[reference]
-                   for metric in (*METRICS, "test_loss") for clean in ((False, True) if near else (False,))]
-    return {"schema": 1, "reference": reference, "confidence": 0.95, "resamples": 10000, "bootstrap_seed": 0, "alpha": 0.05,
-            "correction": "holm, per metric", "metrics": [{"name": metric, "higher_is_better": True} for metric in METRICS]
-            + [{"name": "test_loss", "higher_is_better": False}], "methods": listed, "comparisons": comparisons,
-            "notes": ["chrF of an example is not chrF of all of them."]}
+def source_of(place: int) -> str:
+    """A source of the task `assert`."""
+    return (f"def test_{place}():\n    values = load({place})\n    for value in values:\n        check(value)\n"
+            f'    "<AssertPlaceHolder>"\n\n'
+            f"def load(n):\n    if n > {place}:\n        return None\n    return [n]\n")
 
 
-def _summaries(seeds: Sequence[dict]) -> dict:
-    found = {}
-    for metric in seeds[0] if seeds else ():
-        values = [scores[metric] for scores in seeds]
-        found[metric] = {"values": values, "mean": statistics.fmean(values), "minimum": min(values), "maximum": max(values),
-                         "standard_deviation": statistics.stdev(values) if len(values) > 1 else None}
-    return found
-
-
-def _compared(name: str, reference: str, metric: str, scored: dict, seeds: Sequence[int], near: frozenset[int] | None) -> dict:
-    """With an interval from the normal distribution, which is enough to draw."""
-    count = len(scored[name, seeds[0]])
-    places = [place for place in range(count) if place not in (near or ())]
-    seeds = [seed for seed in seeds if (reference, seed) in scored] or list(seeds)
-    first = next(seed for method, seed in scored if method == reference)
-
-    def mean(method: str, place: int) -> float:
-        used = [seed for seed in seeds if (method, seed) in scored] or [first]
-        found = [scored[method, seed][place] for seed in used]
-        # Of a loss only the sign matters here: what is answered well has a low one.
-        return statistics.fmean(2 - entry["scores"]["chrf"] / 100 if metric == "test_loss" else entry["scores"][metric]
-                                for entry in found)
-
-    differences = [mean(name, place) - mean(reference, place) for place in places]
-    center = statistics.fmean(differences)
-    half = 1.96 * statistics.stdev(differences) / len(differences) ** 0.5
-    good = (center > 0) == (metric != "test_loss")
-    said = "tie" if abs(center) <= half else "better" if good else "worse"
-    return {"method": name, "reference": reference, "metric": metric, "clean": near is not None, "seeds": list(seeds),
-            "examples": len(places), "difference": center, "low": center - half, "high": center + half,
-            "p": 0.0004 if said != "tie" else 0.4, "corrected_p": 0.0012 if said != "tie" else 0.8,
-            "rank_biserial": max(-1.0, min(1.0, center / 30)), "verdict": said, "statement": f"{name}: {said} on {metric}."}
+EXAMPLES = [Example(f"example-{place:02}", source_of(place), f"assert load({place}) == [{place}]", "python")
+            for place in range(24)]
+EXAMPLES[5] = Example("example-05", source_of(5), HOSTILE, "python")
+METHODS = [
+    Method("transducer", 0.6, 17_424), Method("none", 0.2, 0, None),
+    Method("full", 0.7, 11_000_000, 1.9e9, failed={1: OUT_OF_MEMORY}),
+    Method("lora", 0.5, 98_304, 1e9), Method("lora:params=17424", 0.45, 16_384),
+    Method("prefix", 0.3, 30_720, failed={0: "no", 1: "no"}),
+    Method("dora", 0.3, 30_720, skipped="cannot be run on this model"),
+]
+NEAR = frozenset({1, 7, 9})

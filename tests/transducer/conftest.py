@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.transducer import tiny
+from tests.transducer import comparison_folder, tiny
 from tests.transducer.training_command import Command
 from transducer import train
 from transducer.backbone import Backbone, load_backbone
 from transducer.commands import command_line
+from transducer.comparison_report import write_report
 
 
 @pytest.fixture(scope="session")
@@ -54,4 +55,19 @@ def reference(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """An uninterrupted run with everything at its default but the sizes and two epochs; seed 0. Not to be changed."""
     output = tmp_path_factory.mktemp("runs") / "reference"
     assert command(output, "--quiet") == 0
+    return output
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a made-up comparison; tests leave it as it is."""
+    return comparison_folder.write_folder(tmp_path_factory.mktemp("compared"), comparison_folder.EXAMPLES,
+                                          comparison_folder.METHODS, near=comparison_folder.NEAR)
+
+
+@pytest.fixture(scope="session")
+def compared_report(compared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of its report."""
+    output = tmp_path_factory.mktemp("report")
+    assert [path.name for path in write_report(compared, output)] == ["report.md", "results.csv", "report.html"]
     return output

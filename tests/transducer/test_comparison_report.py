@@ -1,22 +1,21 @@
-"""The report of a comparison: its numbers are those of the folder, its page works, and bad folders are told from good ones."""
+"""The report of a comparison: its numbers are those of the folder, and bad folders are told from good ones."""
 from __future__ import annotations
 
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from tasks import Example
-from tests.cpg import browser as browsers
-from tests.cpg.browser import Browser
-from tests.transducer.comparison_folder import METRICS, Method, write_folder
+from tests.transducer.comparison_folder import (
+    EXAMPLES, HOSTILE, METHODS, METRICS, OUT_OF_MEMORY, Method, source_of, write_folder)
 from transducer.comparison_report import drilldown, page, write_report
 from transducer.comparison_report.charts.axes import Scale, padded
 from transducer.comparison_report.charts.curves import thinned
@@ -28,44 +27,9 @@ from transducer.comparison_report.folder import read_comparison
 from transducer.commands import command_line
 from transducer.errors import DataError
 
-needs_browser = pytest.mark.skipif(browsers.missing() is not None, reason=str(browsers.missing()))
 
-OUT_OF_MEMORY = "out of memory: tried to allocate 2 GiB <b>of 4</b> | GPU 0"
-HOSTILE = 'x == "</script><img src=x onerror=alert(1)>\u2028"'
-
-
-def test_source(place: int) -> str:
-    return (f'def test_{place}():\n    values = load({place})\n    for value in values:\n        check(value)\n    "<AssertPlaceHolder>"\n\n'
-            f"def load(n):\n    if n > {place}:\n        return None\n    return [n]\n")
-
-
-test_source.__test__ = False
-EXAMPLES = [Example(f"example-{place:02}", test_source(place), f"assert load({place}) == [{place}]", "python") for place in range(24)]
-EXAMPLES[5] = Example("example-05", test_source(5), HOSTILE, "python")
-METHODS = [
-    Method("transducer", 0.6, 17_424), Method("none", 0.2, 0, None), Method("full", 0.7, 11_000_000, 1.9e9, failed={1: OUT_OF_MEMORY}),
-    Method("lora", 0.5, 98_304, 1e9), Method("lora:params=17424", 0.45, 16_384), Method("prefix", 0.3, 30_720, failed={0: "no", 1: "no"}),
-    Method("dora", 0.3, 30_720, skipped="cannot be run on this model"),
-]
-NEAR = frozenset({1, 7, 9})
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("compared"), EXAMPLES, METHODS, near=NEAR)
-
-
-@pytest.fixture(scope="module")
-def report(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("report")
-    assert [path.name for path in write_report(folder, output)] == ["report.md", "results.csv", "report.html"]
-    return output
-
-
-def copy(folder: Path, to: Path) -> Path:
-    import shutil
-
-    return Path(shutil.copytree(folder, to / "copy"))
+def copy(compared: Path, to: Path) -> Path:
+    return Path(shutil.copytree(compared, to / "copy"))
 
 
 class Page(HTMLParser):
@@ -107,13 +71,13 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def parsed(report: Path) -> Page:
-    return Page((report / "report.html").read_text(encoding="utf-8"))
+def parsed(compared_report: Path) -> Page:
+    return Page((compared_report / "report.html").read_text(encoding="utf-8"))
 
 
 # ------------------------------------------------------------------------------------------------------------ numbers
-def test_scores_are_those_of_the_statistics(folder: Path, parsed: Page) -> None:
-    told = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+def test_scores_are_those_of_the_statistics(compared: Path, parsed: Page) -> None:
+    told = json.loads((compared / "statistics.json").read_text(encoding="utf-8"))
     heads, *rows = parsed.tables["Scores"]
     assert heads == ["method", "seeds", "exact match", "chrF", "test loss"]
     shown = {row[0]: row for row in rows}
@@ -135,8 +99,8 @@ def test_scores_are_those_of_the_statistics(folder: Path, parsed: Page) -> None:
     assert shown["full"][1] == "1|1 failed" and shown["prefix"][1] == "0|failed" and shown["dora"][1] == "0|skipped"
 
 
-def test_differences_are_those_of_the_statistics(folder: Path, parsed: Page) -> None:
-    told = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+def test_differences_are_those_of_the_statistics(compared: Path, parsed: Page) -> None:
+    told = json.loads((compared / "statistics.json").read_text(encoding="utf-8"))
     rows = {row[0]: row for row in parsed.tables["Differences, exact match"][1:]}
     entries = [entry for entry in told["comparisons"] if entry["metric"] == "exact_match" and not entry["clean"]]
     assert set(rows) == {entry["method"] for entry in entries} == {"none", "full", "lora", "lora:params=17424"}
@@ -144,13 +108,15 @@ def test_differences_are_those_of_the_statistics(folder: Path, parsed: Page) -> 
         _, difference, interval, verdict, p, corrected, effect, examples = rows[entry["method"]]
         numbers = [float(text.replace("−", "-")) for text in (difference, *interval.strip("[]").split(", "), effect)]
         assert numbers == pytest.approx([entry["difference"], entry["low"], entry["high"], entry["rank_biserial"]], abs=0.0051)
-        assert (p, corrected) == (("0.400", "0.800") if entry["verdict"] == "tie" else ("< 0.001", "0.001"))
+        for shown, value in ((p, entry["p"]), (corrected, entry["corrected_p"])):
+            assert shown == (f"{value:.3f}" if value >= 0.001 else "< 0.001")
         assert examples.split("|") == ["24", f"{len(entry['seeds'])} seed{'s' if len(entry['seeds']) > 1 else ''}"]
         assert verdict == entry["verdict"]
 
 
-def test_costs_are_those_of_the_rows(folder: Path, parsed: Page) -> None:
-    done = [row for row in map(json.loads, (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()) if row["status"] == "ok"]
+def test_costs_are_those_of_the_rows(compared: Path, parsed: Page) -> None:
+    lines = (compared / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    done = [row for row in map(json.loads, lines) if row["status"] == "ok"]
     rows = {row[0]: row for row in parsed.tables["Costs"][1:]}
     assert set(rows) == {row["method"] for row in done}
     assert [cell.split("|")[0] for cell in rows["lora"][1:4]] == ["98,304", "98,304", "394.7"]
@@ -159,25 +125,26 @@ def test_costs_are_those_of_the_rows(folder: Path, parsed: Page) -> None:
     assert rows["none"][6] == "–", "what is not trained has no peak of training"
 
 
-def test_failed_and_skipped_runs_are_shown(report: Path, parsed: Page) -> None:
+def test_failed_and_skipped_runs_are_shown(compared_report: Path, parsed: Page) -> None:
     rows = parsed.tables["Runs without a result"][1:]
-    assert [row[:3] for row in rows] == [["full", "1", "failed"], ["prefix", "0", "failed"], ["prefix", "1", "failed"], ["dora", "0", "skipped"]]
+    assert [row[:3] for row in rows] == [["full", "1", "failed"], ["prefix", "0", "failed"], ["prefix", "1", "failed"],
+                                         ["dora", "0", "skipped"]]
     assert rows[0][3] == OUT_OF_MEMORY and rows[3][3] == "cannot be run on this model"
-    text = (report / "report.md").read_text(encoding="utf-8")
+    text = (compared_report / "report.md").read_text(encoding="utf-8")
     assert "out of memory: tried to allocate 2 GiB \\<b\\>of 4\\</b\\> \\| GPU 0" in text
     assert "Some seeds of full failed" in text
 
 
-def test_scores_without_near_duplicates_stand_apart(folder: Path, parsed: Page, report: Path) -> None:
-    told = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+def test_scores_without_near_duplicates_stand_apart(compared: Path, parsed: Page, compared_report: Path) -> None:
+    told = json.loads((compared / "statistics.json").read_text(encoding="utf-8"))
     scores = {method["method"]: method["clean_scores"] for method in told["methods"]}
     rows = {row[0]: row for row in parsed.tables["Scores without near duplicates"][1:]}
     assert rows["lora"][2].split(" ± ")[0] == f"{scores['lora']['exact_match']['mean']:.2f}"
-    assert "None of the" not in (report / "report.md").read_text(encoding="utf-8")
+    assert "None of the" not in (compared_report / "report.md").read_text(encoding="utf-8")
 
 
-def test_markdown_tables_are_whole(report: Path, parsed: Page) -> None:
-    text = (report / "report.md").read_text(encoding="utf-8")
+def test_markdown_tables_are_whole(compared_report: Path, parsed: Page) -> None:
+    text = (compared_report / "report.md").read_text(encoding="utf-8")
     for block in text.split("\n\n"):
         if block.startswith("| "):
             widths = {line.replace("\\|", "").count("|") for line in block.splitlines()}
@@ -187,13 +154,14 @@ def test_markdown_tables_are_whole(report: Path, parsed: Page) -> None:
     assert "| **" in text, "the best of a column is set off"
 
 
-def test_csv_has_every_run(folder: Path, report: Path) -> None:
-    with (report / "results.csv").open(encoding="utf-8", newline="") as file:
+def test_csv_has_every_run(compared: Path, compared_report: Path) -> None:
+    with (compared_report / "results.csv").open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
-    rows = [json.loads(line) for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in (compared / "results.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(lines) == len(rows) == 12
     by_run = {(row["method"], str(row["seed"])): row for row in rows}
-    assert [line["method"] for line in lines] == sorted((line["method"] for line in lines), key=[method.name for method in METHODS].index)
+    shown = [line["method"] for line in lines]
+    assert shown == sorted(shown, key=[method.name for method in METHODS].index)
     for line in lines:
         row = by_run[line["method"], line["seed"]]
         assert (line["status"], line["reason"]) == (row["status"], row["reason"])
@@ -201,10 +169,10 @@ def test_csv_has_every_run(folder: Path, report: Path) -> None:
         assert line["trainable_parameters"] == str(row["trainable_parameters"])
 
 
-def test_the_configuration_is_whole(folder: Path, report: Path) -> None:
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+def test_the_configuration_is_whole(compared: Path, compared_report: Path) -> None:
+    config = json.loads((compared / "config.json").read_text(encoding="utf-8"))
     for name in ("report.md", "report.html"):
-        text = (report / name).read_text(encoding="utf-8")
+        text = (compared_report / name).read_text(encoding="utf-8")
         for setting in config["settings"]:
             assert setting.replace("_", " ") in text.replace("\\_", "_"), (name, setting)
         assert all(version in text for version in config["packages"].values())
@@ -212,16 +180,16 @@ def test_the_configuration_is_whole(folder: Path, report: Path) -> None:
 
 
 # --------------------------------------------------------------------------------------------------- text and its bounds
-def test_the_same_folder_gives_the_same_bytes(folder: Path, report: Path, tmp_path: Path) -> None:
+def test_the_same_folder_gives_the_same_bytes(compared: Path, compared_report: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
-    subprocess.run([sys.executable, "-m", "transducer.comparison_report", folder, "--output", tmp_path / "again"], check=True, env=environment,
-                   capture_output=True)
-    for path in report.iterdir():
+    subprocess.run([sys.executable, "-m", "transducer.comparison_report", compared, "--output", tmp_path / "again"], check=True,
+                   env=environment, capture_output=True)
+    for path in compared_report.iterdir():
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_the_page_loads_nothing_and_no_text_becomes_an_element(report: Path, parsed: Page) -> None:
-    text = (report / "report.html").read_text(encoding="utf-8")
+def test_the_page_loads_nothing_and_no_text_becomes_an_element(compared_report: Path, parsed: Page) -> None:
+    text = (compared_report / "report.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in text
     assert len(parsed.scripts) == 2 and "<" not in parsed.scripts[0]
     data = json.loads(parsed.scripts[0])
@@ -229,7 +197,8 @@ def test_the_page_loads_nothing_and_no_text_becomes_an_element(report: Path, par
     assert any("</script><b>&amp;" in answer["text"] for example in data["examples"] for answer in example["answers"])
     tags = {tag for tag, _ in parsed.elements}
     assert not tags & {"img", "b", "iframe", "link", "object"} - {"b"}
-    assert not [attributes for _, attributes in parsed.elements if any(name.startswith("on") or name in ("src", "action") for name in attributes)]
+    names = {name for _, attributes in parsed.elements for name in attributes}
+    assert not [name for name in names if name.startswith("on") or name in ("src", "action")]
     assert all(attributes["href"].startswith("#") for tag, attributes in parsed.elements if tag == "a")
     assert not any(word in text for word in ("http:", "https:", "@import", "url(//", "fetch(")), "loads something"
 
@@ -246,27 +215,29 @@ def test_names_of_methods_are_escaped(tmp_path: Path) -> None:
 
 def test_large_comparisons_stay_under_two_megabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "MOST_BYTES", 400_000)
-    examples = [Example(f"e{place}", test_source(place) + "# <<<<<<<\n" * 150, f"assert {place}", "python") for place in range(200)]
+    examples = [Example(f"e{place}", source_of(place) + "# <<<<<<<\n" * 150, f"assert {place}", "python")
+                for place in range(200)]
     write_folder(tmp_path, examples, METHODS[:4], seeds=2)
     write_report(tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert len(text.encode()) <= 400_000
     found = Page(text)
     kept = len(json.loads(found.scripts[0])["examples"])
-    graphs = [attributes["id"] for tag, attributes in found.elements if tag == "template" and str(attributes.get("id")).startswith("graph-")]
+    templates = [str(attributes.get("id")) for tag, attributes in found.elements if tag == "template"]
+    graphs = [name for name in templates if name.startswith("graph-")]
     assert 10 < kept < 200 and 0 < len(graphs) < kept
     assert f"{kept} of the 200 test examples, chosen by a hash of their ids so that the page stays under 2 MB." in text
     assert f"Graphs of {len(graphs)} of them" in text
 
 
-def test_graphs_that_are_too_large_are_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_graphs_that_are_too_large_are_counted(compared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drilldown, "MOST_POINTS", 3)
-    shown = drilldown.with_graphs(drilldown.examples_within(read_comparison(folder), 10 ** 6), 10 ** 6)
+    shown = drilldown.with_graphs(drilldown.examples_within(read_comparison(compared), 10 ** 6), 10 ** 6)
     assert shown.graphs == {} and shown.too_large == len(EXAMPLES)
 
 
-def test_equal_answers_are_stored_once_and_graphs_are_of_their_examples(folder: Path) -> None:
-    comparison = read_comparison(folder)
+def test_equal_answers_are_stored_once_and_graphs_are_of_their_examples(compared: Path) -> None:
+    comparison = read_comparison(compared)
     shown = drilldown.with_graphs(drilldown.examples_within(comparison, 10 ** 6), 10 ** 6)
     assert len(shown.examples) == 24 and len(shown.graphs) == 24
     methods = drilldown.methods_with_answers(comparison)
@@ -286,7 +257,8 @@ def test_pareto_front() -> None:
     def point(name: str, cost: float, quality: float) -> Point:
         return Point(name, cost, quality, quality, quality, name)
 
-    points = [point("dear", 100, 50), point("beaten", 50, 30), point("cheap", 1, 10), point("good", 20, 40), point("same", 20, 40),
+    points = [point("dear", 100, 50), point("beaten", 50, 30), point("cheap", 1, 10), point("good", 20, 40),
+              point("same", 20, 40),
               point("as good for more", 30, 40), point("worst", 100, 5)]
     assert [entry.name for entry in pareto_front(points)] == ["cheap", "good", "same", "dear"]
     assert [entry.name for entry in pareto_front(points, lower_is_better=True)] == ["cheap", "worst"]
@@ -322,8 +294,8 @@ def test_an_axis_of_one_value_has_room() -> None:
     assert 0 < padded([5.0], logarithmic=True)[0] < 5 < padded([5.0], logarithmic=True)[1]
 
 
-def test_curves_are_means_at_common_steps(folder: Path, tmp_path: Path) -> None:
-    changed = copy(folder, tmp_path)
+def test_curves_are_means_at_common_steps(compared: Path, tmp_path: Path) -> None:
+    changed = copy(compared, tmp_path)
     log = changed / "runs/lora-seed1/log.jsonl"
     kept = [line for line in log.read_text(encoding="utf-8").splitlines() if json.loads(line)["step"] != 50]
     log.write_text("\n".join([*kept[:-1], '{"step": 100, "loss": NaN}', '{"step": 12']), encoding="utf-8")
@@ -369,8 +341,8 @@ def test_a_reference_that_failed_leaves_the_scores(tmp_path: Path) -> None:
     assert "Differences, exact match" not in found.tables and "|" not in found.tables["Scores"][2][2]
 
 
-def test_trials_of_the_tuning_are_shown(folder: Path, tmp_path: Path) -> None:
-    changed = copy(folder, tmp_path)
+def test_trials_of_the_tuning_are_shown(compared: Path, tmp_path: Path) -> None:
+    changed = copy(compared, tmp_path)
     trials = [{"schema": 1, "method": "lora", "specification": "lora:rank=4", "trial": trial, "seed": 0, "seconds": 12.3,
                "settings": {"learning_rate": 0.0001 * (trial + 1), "rank": 4}, "valid_loss": None if trial else 1.25, "status":
                "failed" if trial else "ok", "reason": "the loss is nan" if trial else "", "trainable_parameters": 4096,
@@ -400,9 +372,10 @@ def test_runs_without_files_have_no_examples(tmp_path: Path) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- bad folders
-@pytest.mark.parametrize("name", ["config.json", "results.jsonl", "statistics.json", "examples.jsonl", "runs/lora-seed1/predictions.jsonl"])
-def test_missing_files_are_named(folder: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    changed = copy(folder, tmp_path)
+@pytest.mark.parametrize("name", ["config.json", "results.jsonl", "statistics.json", "examples.jsonl",
+                                  "runs/lora-seed1/predictions.jsonl"])
+def test_missing_files_are_named(compared: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = copy(compared, tmp_path)
     (changed / name).unlink()
     assert command_line(main, [str(changed)]) == 1
     error = capsys.readouterr().err
@@ -418,7 +391,8 @@ def test_missing_files_are_named(folder: Path, tmp_path: Path, name: str, capsys
     ("results.jsonl", "", "no run that came through"),
     ("results.jsonl", '{"schema": 9, "method": "lora"}\n', "has schema 9"),
     ("results.jsonl", '{"schema": 1, "method": "lora"}\n', "a row without seed, status"),
-    ("results.jsonl", '{"schema": 1, "method": "other", "seed": 0, "status": "ok"}\n', "rows of other, which config.json does not name"),
+    ("results.jsonl", '{"schema": 1, "method": "other", "seed": 0, "status": "ok"}\n',
+     "rows of other, which config.json does not name"),
     ("results.jsonl", '{"schema": 1, "method": "lora", "seed": 0, "status": "failed", "reason": "why"}\n', "lora: why"),
     ("results.jsonl", '{"schema": 1, "method": "lora", "seed": 0, "status": "ok"}\n', "is of other runs than results.jsonl"),
     ("examples.jsonl", '{"id": "example-00"}\n', "1 examples, and their ids differ from line 2 on"),
@@ -426,24 +400,24 @@ def test_missing_files_are_named(folder: Path, tmp_path: Path, name: str, capsys
     ("runs/lora-seed0/log.jsonl", "x\n", "line 1, is no JSON"),
     ("results.jsonl", b"\xff\n", "cannot be read"),
 ])
-def test_files_that_are_something_else(folder: Path, tmp_path: Path, name: str, content: str | bytes, said: str) -> None:
-    changed = copy(folder, tmp_path)
+def test_files_that_are_something_else(compared: Path, tmp_path: Path, name: str, content: str | bytes, said: str) -> None:
+    changed = copy(compared, tmp_path)
     (changed / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError, match=said.replace("(", r"\(")) as error:
         write_report(changed)
     assert ";" in str(error.value) or "expected" in str(error.value), "says what to do"
 
 
-def test_half_a_last_row_is_ignored(folder: Path, tmp_path: Path) -> None:
-    changed = copy(folder, tmp_path)
+def test_half_a_last_row_is_ignored(compared: Path, tmp_path: Path) -> None:
+    changed = copy(compared, tmp_path)
     with (changed / "results.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"schema": 1, "method": "lo')
     assert len(read_comparison(changed).rows) == 12
 
 
 # -------------------------------------------------------------------------------------------------------------- command
-def test_the_command_writes_beside_the_results(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    changed = copy(folder, tmp_path)
+def test_the_command_writes_beside_the_results(compared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = copy(compared, tmp_path)
     assert command_line(main, [str(changed)]) == 0
     assert capsys.readouterr().out.splitlines() == [str(changed / name) for name in ("report.md", "results.csv", "report.html")]
     assert not list(changed.glob(".*.tmp"))
@@ -453,7 +427,7 @@ def test_the_command_writes_beside_the_results(folder: Path, tmp_path: Path, cap
     assert "no folder" in capsys.readouterr().err
 
 
-def test_help_is_quick_and_reports_need_no_torch(folder: Path, tmp_path: Path) -> None:
+def test_help_is_quick_and_reports_need_no_torch(compared: Path, tmp_path: Path) -> None:
     took = []
     for _ in range(3):
         begin = time.monotonic()
@@ -462,214 +436,6 @@ def test_help_is_quick_and_reports_need_no_torch(folder: Path, tmp_path: Path) -
     assert min(took) < 0.5
     code = ("import sys; from transducer.comparison_report.__main__ import main; main(sys.argv[1:]);"
             "print([name for name in ('torch', 'transformers', 'dgl', 'scipy') if name in sys.modules])")
-    done = subprocess.run([sys.executable, "-c", code, folder, "--output", tmp_path], check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code, compared, "--output", tmp_path], check=True, capture_output=True,
+                          text=True)
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-# ------------------------------------------------------------------------------------------------------------ in a browser
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("profile"), 1280, 900) as found:
-        yield found
-
-
-@pytest.fixture
-def opened(browser: Browser, report: Path) -> Browser:
-    browser.open(report / "report.html")
-    assert browser.log() == []
-    return browser
-
-
-def column(opened: Browser, label: str, place: int) -> list[str]:
-    return opened.run("return [...document.querySelectorAll(`[aria-label=\"${arguments[0]}\"] tbody tr`)]"
-                      ".map(row => row.children[arguments[1]].firstChild.textContent)", label, place)
-
-
-def press(opened: Browser, selector: str) -> None:
-    opened.run("document.querySelector(arguments[0]).click()", selector)
-
-
-@needs_browser
-def test_tables_sort(opened: Browser) -> None:
-    before = column(opened, "Scores", 0)
-    head = '[aria-label="Scores"] thead th:nth-child({}) button'
-    press(opened, head.format(3))
-    scores = [float(text.split(" ")[0]) for text in column(opened, "Scores", 2) if text != "–"]
-    assert scores == sorted(scores, reverse=True) and len(scores) == 5
-    assert column(opened, "Scores", 2)[-1] == "–", "what has no figure stays last"
-    press(opened, head.format(3))
-    scores = [float(text.split(" ")[0]) for text in column(opened, "Scores", 2) if text != "–"]
-    assert scores == sorted(scores) and column(opened, "Scores", 2)[-1] == "–"
-    press(opened, head.format(1))
-    assert column(opened, "Scores", 0) == sorted(before)
-    sorting = "return [...document.querySelectorAll('[aria-label=\"Scores\"] thead th')].map(th => th.getAttribute('aria-sort'))"
-    assert opened.run(sorting) == ["ascending", "none", "none", "none", "none"]
-
-
-def listed(opened: Browser) -> list[str]:
-    return opened.run("return [...document.querySelectorAll('#list button')].map(button => button.dataset.id)")
-
-
-def set_to(opened: Browser, control: str, value: str) -> None:
-    opened.run("const control = document.getElementById(arguments[0]); control.value = arguments[1];"
-               "control.dispatchEvent(new Event(control.tagName === 'INPUT' ? 'input' : 'change'))", control, value)
-
-
-@needs_browser
-def test_examples_are_filtered(opened: Browser, folder: Path) -> None:
-    comparison = read_comparison(folder)
-    seeds = dict(drilldown.methods_with_answers(comparison))
-
-    def right(method: str, place: int) -> bool:
-        hits = [comparison.predictions[method, seed][place]["prediction"] == EXAMPLES[place].target for seed in seeds[method]]
-        return 2 * sum(hits) > len(hits)
-
-    def answers(method: str, place: int) -> list[str]:
-        return [comparison.predictions[method, seed][place]["prediction"] for seed in seeds[method]]
-
-    ids = [example.id for example in EXAMPLES]
-    every = range(len(ids))
-    assert listed(opened) == ids
-    expected = {
-        ("", "correct"): [any(right(method, place) for method in seeds) for place in every],
-        ("", "incorrect"): [not any(right(method, place) for method in seeds) for place in every],
-        ("", "disputed"): [len({right(method, place) for method in seeds}) == 2 for place in every],
-        ("", "differing"): [len({answer for method in seeds for answer in answers(method, place)}) > 1 for place in every],
-        ("3", "correct"): [right("lora", place) for place in every],
-        ("3", "incorrect"): [not right("lora", place) for place in every],
-        ("3", "differing"): [answers("lora", place) != answers("transducer", place) for place in every],
-    }
-    for (method, state), kept in expected.items():
-        assert 0 < sum(kept) < len(ids), "the filter has something to do"
-        set_to(opened, "method", method)
-        set_to(opened, "state", state)
-        assert listed(opened) == [name for name, keep in zip(ids, kept) if keep], (method, state)
-        assert opened.run("return document.getElementById('found').textContent") == f"{sum(kept)} of 24"
-    set_to(opened, "method", "0")
-    assert opened.run("return document.getElementById('state').value") == "all", "the reference does not differ from itself"
-    set_to(opened, "query", "LOAD(17) ==")
-    assert listed(opened) == ["example-17"]
-    set_to(opened, "query", "nothing like it")
-    assert listed(opened) == [] and "No example" in opened.run("return document.getElementById('list').textContent")
-
-
-@needs_browser
-def test_an_example_shows_source_gold_answers_and_graph(opened: Browser) -> None:
-    set_to(opened, "query", "example-05")
-    press(opened, "#list button")
-    shown = opened.run("return document.getElementById('example').innerText")
-    assert HOSTILE.replace("\u2028", "") in shown.replace("\u2028", "") and "test_5" in shown
-    assert opened.run("return document.querySelectorAll('#example img').length") == 0
-    assert opened.run("return document.querySelector('#example mark').textContent") == '"<AssertPlaceHolder>"'
-    assert opened.run("return document.querySelectorAll('#example .graph .box').length") > 8
-    assert opened.run("return getComputedStyle(document.querySelector('#example .graph .line.DDG')).stroke") == "rgb(37, 99, 235)"
-    for name, verdict in opened.run("return [...document.querySelectorAll('.answers tbody tr')].map("
-                                    "row => [row.children[1].querySelectorAll('ins, del').length > 0, row.children[2].textContent])"):
-        assert not (name and verdict == "right"), "only wrong answers have marks"
-    assert opened.log() == []
-
-
-@needs_browser
-def test_differences_of_answers_are_marked(opened: Browser) -> None:
-    marks = opened.run(
-        "return [...document.querySelectorAll('#list button')].flatMap(button => { button.click(); const gold = "
-        "document.querySelector('#example .gold').textContent; return [...document.querySelectorAll('.answers tbody tr')].map(row => {"
-        "const pre = row.querySelector('td pre'); if (!pre) return null; const own = pre.cloneNode(true);"
-        "own.querySelectorAll('del').forEach(d => d.remove()); return [gold, own.textContent, row.lastChild.textContent] }) })")
-    marks = [mark for mark in marks if mark]
-    assert len(marks) > 50
-    wrong = [mark for mark in marks if mark[2] == "wrong"]
-    assert wrong and all(gold == own for gold, own, verdict in marks if verdict == "right")
-    texts = {text for text in (mark[1] for mark in wrong)}
-    assert any(text.startswith("assert not load") for text in texts), "without what is struck through it is the answer"
-
-
-@needs_browser
-def test_of_a_loss_lower_is_better(opened: Browser) -> None:
-    press(opened, '#differences [data-value="test_loss"]')
-    rows = opened.run("return [...document.querySelectorAll('[data-metric=test_loss] .chart.wide .row')].map("
-                      "row => [row.querySelector('.value').textContent, row.querySelector('.verdict').textContent])")
-    assert len(rows) == 4
-    assert {verdict for _, verdict in rows} > {"worse"}
-    for value, verdict in rows:
-        assert verdict == "tie" or (verdict == "better") == value.startswith("−"), (value, verdict)
-    numbers = [float(value.split(" ")[0].replace("−", "-")) for value, _ in rows]
-    assert numbers == sorted(numbers), "the best first"
-    assert "lower is better" in opened.run("return document.querySelector('#quality [data-metric=test_loss]').textContent")
-
-
-@needs_browser
-def test_a_metric_is_chosen_everywhere(opened: Browser) -> None:
-    shown = "return [...document.querySelectorAll('[data-metric]')].filter(part => !part.hidden).map(part => part.dataset.metric)"
-    assert opened.run(shown) == ["exact_match", "exact_match"]
-    press(opened, '#quality [data-value="chrf"]')
-    assert opened.run(shown) == ["chrf", "chrf"]
-    pressed = "return [...document.querySelectorAll('[data-choice] [aria-pressed=\"true\"]')].map(button => button.dataset.value)"
-    assert opened.run(pressed) == ["chrf", "chrf"]
-
-
-@needs_browser
-def test_the_legend_switches_curves(opened: Browser) -> None:
-    visible = "return [...document.querySelectorAll('.chart.wide .curve')].filter(line => line.getBoundingClientRect().width).length"
-    count = opened.run(visible)
-    assert count == 10, "five methods have logs, in two charts"
-    press(opened, '#legend [data-method="lora:params=17424"]')
-    assert opened.run(visible) == 8
-    press(opened, '#legend [data-all=""]')
-    assert opened.run(visible) == 0
-    press(opened, '#legend [data-all="true"]')
-    assert opened.run(visible) == count
-
-
-@needs_browser
-def test_points_tell_their_numbers(opened: Browser) -> None:
-    opened.run("document.addEventListener('scroll', () => { window.scrolled = true }, { once: true });"
-               "document.querySelector('#quality').scrollIntoView()")
-    deadline = time.monotonic() + 20
-    # Scrolling, which is told of later, hides the tip.
-    while not opened.run("return window.scrolled === true"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    opened.hover('#quality .chart.wide .point[data-method="lora"] .dot')
-    assert opened.run("return document.getElementById('tip').hidden") is False
-    tip = opened.run("return document.getElementById('tip').textContent")
-    assert tip.splitlines()[0] == "lora" and "trained weights: 98,304" in tip and "exact match" in tip
-    opened.hover("h1")
-    assert opened.run("return document.getElementById('tip').hidden") is True
-
-
-@needs_browser
-@pytest.mark.parametrize("width", [480, 1280])
-def test_texts_of_charts_do_not_overlap(opened: Browser, width: int) -> None:
-    opened.resize(width, 900)
-    clashes = opened.run(
-        "return [...document.querySelectorAll('.chart')].filter(chart => chart.getBoundingClientRect().width).flatMap(chart => {"
-        "const frame = chart.getBoundingClientRect(); const texts = [...chart.querySelectorAll('text')];"
-        "const boxes = texts.map(text => text.getBoundingClientRect());"
-        "const out = texts.filter((_, i) => boxes[i].left < frame.left - 1 || boxes[i].right > frame.right + 1 || boxes[i].top < frame.top - 1);"
-        "const over = texts.filter((_, i) => boxes.some((other, j) => j < i && boxes[i].left < other.right - 1 && other.left < boxes[i].right - 1"
-        " && boxes[i].top < other.bottom - 3 && other.top < boxes[i].bottom - 3));"
-        "return [...out, ...over].map(text => `${chart.getAttribute('class')}: ${text.textContent}`) })")
-    assert clashes == []
-
-
-@needs_browser
-def test_the_theme_changes(opened: Browser) -> None:
-    ground = "return getComputedStyle(document.body).backgroundColor"
-    before = opened.run(ground)
-    press(opened, "#theme")
-    assert {before, opened.run(ground)} == {"rgb(255, 255, 255)", "rgb(18, 21, 27)"}
-    opened.type("t")
-    assert opened.run(ground) == before
-
-
-@needs_browser
-@pytest.mark.parametrize("width", [480, 1280])
-def test_the_page_is_as_wide_as_the_window(opened: Browser, width: int) -> None:
-    opened.resize(width, 900)
-    try:
-        assert opened.run("const root = document.documentElement; return [root.clientWidth, root.scrollWidth]") == [width, width]
-        shown = "return document.querySelector('.chart.{}').getBoundingClientRect().width > 0"
-        assert opened.run(shown.format("narrow")) is (width == 480) and opened.run(shown.format("wide")) is (width == 1280)
-    finally:
-        opened.resize(1280, 900)
