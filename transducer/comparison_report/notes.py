@@ -17,7 +17,9 @@ def summary(comparison: Comparison) -> str:
 
 def notes(comparison: Comparison) -> list[str]:
     """Sentences: those of the statistics, then what follows from the rows and how the pages are made."""
-    found = [str(note) for note in comparison.statistics.get("notes", ())]
+    # The runs without a result have a table of their own.
+    shown = {f"{row['method']}, seed {row['seed']} {row['status']}: {row.get('reason')}" for row in comparison.missed}
+    found = [str(note) for note in comparison.statistics.get("notes", ()) if note not in shown]
     found += [*_seeds(comparison), *_duplicates(comparison), *_missed(comparison), *_tuning(comparison), *_costs(comparison)]
     return list(dict.fromkeys(found))
 
@@ -31,7 +33,7 @@ def _seeds(comparison: Comparison) -> list[str]:
     trained = [count for method, count in counts.items()
                if any(row.get("trainable_parameters") for row in comparison.done[method])]
     if trained and max(trained) > 1:
-        number = f"{min(trained)} to {max(trained)}" if min(trained) < max(trained) else f"{max(trained)}"
+        number = f"up to {max(trained)}" if min(trained) < max(trained) else f"{max(trained)}"
         found.append(f"± is the standard deviation over {number} seeds, which is itself rough for so few.")
     if comparison.statistics.get("comparisons"):
         found.append(f"better and worse are said against {comparison.reference} where the corrected test and the interval agree; a "
