@@ -22,6 +22,7 @@ from transducer.backbone import load_backbone
 from transducer.budget import parameter_count
 from transducer.commands import command_line
 from transducer.comparison.settings import CompareSettings
+from transducer.comparison_report.__main__ import main as comparison_report_main
 from transducer.config import TransducerSettings, resolve
 from transducer.errors import DataError
 from transducer.measure import ROW_SCHEMA, ResultRow
@@ -122,6 +123,13 @@ def test_the_folder_is_as_designed(whole: Path) -> None:
     assert [line["id"] for line in examples] == [line["id"] for line in predictions]
     assert {line["language"] for line in examples} <= {"python", "java"}
     assert predictions[0].keys() == {"id", "source", "target", "prediction", "scores"}
+
+
+def test_the_report_can_be_made_again(whole: Path, tmp_path: Path) -> None:
+    assert command_line(comparison_report_main, [str(whole), "--output", str(tmp_path)]) == 0
+    for name in ("report.md", "results.csv", "report.html"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes(), name
+    assert "lora:rank=2" in (whole / "report.md").read_text(encoding="utf-8")
 
 
 def test_every_run_is_a_row(whole: Path, model_folder: Path) -> None:

@@ -5,6 +5,7 @@
     results.jsonl          one row per run, in the order in which they ended
     tuning.jsonl           one row per trial
     statistics.json        means, intervals and tests over the rows
+    report.md results.csv report.html    all of it for readers (`comparison_report`)
     runs/METHOD-seedN/     log.jsonl, predictions.jsonl, losses.jsonl (of every test example) and the artefact of a run
 
 A run at work writes to a hidden folder in `runs`, which gets its name when the run has ended; then its row is added. What
