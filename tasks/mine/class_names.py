@@ -304,7 +304,8 @@ def fit(parameter: str, argument: str) -> float:
     if primitive or parameter == "string" or "[" in parameter and "[" not in argument:
         return IMPOSSIBLE
     if "[" in argument and "[" not in parameter:
-        return 0.5 if parameter == "object" or len(parameter) == 1 else IMPOSSIBLE
+        fits = parameter == "object" or len(parameter) == 1 or re.match(r"I(?:List|Enumerable|Collection|ReadOnly)", parameter)
+        return 0.5 if fits else IMPOSSIBLE
     return 0.5 if parameter in ("object", "T", "E") else 0
 
 

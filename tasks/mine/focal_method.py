@@ -41,6 +41,7 @@ STEPS_BACK = 3
 STATEMENTS_BACK = 20
 """Statements with a call of the trees in which one is looked for that the test is named after."""
 
+_WORKED_OUT = re.compile(r"(?:get|is|has|Get|Is|Has)[A-Z_]")
 _GETTER = re.compile(r"(?:get|is|has|Get|Is|Has)[A-Z_]|(?:size|length|count|isEmpty|Count|Length|Size|toString|ToString)$")
 
 
@@ -173,8 +174,8 @@ class FocalFinder:
 
     def _rank(self, candidate: Candidate) -> tuple[Any, ...]:
         """The smaller, the better. Its first number: 0 for what the test is named after, but getters of other classes; 1 to
-        5 for other methods by the rule that found them, 1.5 for calls on a variable since it was made; 3 for those getters; 8 and 9 for other getters; 9.5 for the last
-        call; 10 for a getter as that; 11 for constructors."""
+        5 for other methods by the rule that found them, 1.5 for calls on a variable since it was made; 3 for those getters; 8 for other getters in the assertion, 9.5
+        for the last call, 9.7 for getters before, 10 for one that is the last call; 11 for constructors."""
         declared = candidate.first
         rule = RULES.index(candidate.by)
         match = self.test.match(declared)
@@ -189,7 +190,7 @@ class FocalFinder:
         if declared.kind == "constructor" and not candidate.run:
             return (11, rule, order)
         if weak:
-            return (10 if last else 8 + (rule > 2), rule, self._is_getter(declared), order)
+            return (10 if last else 9.7 if rule else 8, rule, self._is_getter(declared), order)
         if rule == 0 and other and declared.extra["static"] and self.test.subject:
             return (2, 0.5, order)  # a helper of the project to look at what the class under test gives
         if candidate.changes:
@@ -200,13 +201,21 @@ class FocalFinder:
         return declared.owner in self.test.subject
 
     def _is_weak(self, candidate: Candidate) -> bool:
-        return not candidate.run and (candidate.passed or self._is_getter(candidate.first))
+        if candidate.run:
+            return False
+        # what a getter works out and gives to a variable is what the assertion is about
+        works_it_out = candidate.by == "call_of_variable" and _WORKED_OUT.match(candidate.first.name)
+        return candidate.passed or self._is_getter(candidate.first) and not (works_it_out and not self._is_plain(candidate.first))
 
     def _is_getter(self, declared: Declaration) -> bool:
+        if declared.extra["types"]:
+            return declared.extra["trivial"] or declared.extra["property"]
+        return self._is_plain(declared) or bool(_GETTER.match(declared.name))
+
+    def _is_plain(self, declared: Declaration) -> bool:
+        """Whether a getter has nothing to work out, as far as its text and its name tell."""
         extra = declared.extra
-        if extra["trivial"] or extra["property"] or extra["types"]:
-            return extra["trivial"] or extra["property"]
-        return bool(_GETTER.match(declared.name)) or self.names.reads(declared)
+        return extra["trivial"] or extra["property"] or not extra["types"] and self.names.reads(declared)
 
     # Candidates
 

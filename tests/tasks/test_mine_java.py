@@ -53,6 +53,8 @@ public class Parser extends Reader implements Tool<String> {
         return times > /* one */ 1;
     }
 
+    public int getLongest() { return parse().stream().mapToInt(String::length).max(); }
+
     public void skip(int parts) {
         position += parts;
         check();
@@ -105,6 +107,7 @@ CONTEXT = {
              "    public int measure(String word)\n"
              "    public static Parser of(String... texts)\n"
              "    public boolean use(int times)\n"
+             "    public int getLongest()\n"
              "    public void skip(int parts)",
     "callees": ["static List<String> split(String text, int limit)"],
     "imports": ["import java.util.List;", "import java.util.*;"],
@@ -291,6 +294,18 @@ def test_getters_and_constructors_only_where_nothing_else_is(tmp_path: Path) -> 
     assert focal(tmp_path, make, 'assertEquals("a", p.toString());') == [("Parser.Parser", "call_of_variable", "low")]
     assert focal(tmp_path, 'Parser p = Parser.of("a");', 'assertEquals("a", p.getText());') == [
         ("Parser.of", "call_of_variable", "medium")]
+
+
+def test_a_getter_that_works_something_out(tmp_path: Path) -> None:
+    make = 'Parser p = Parser.of("a");'
+    assert focal(tmp_path, make, "int longest = p.getLongest();", "assertEquals(1, longest);") == [
+        ("Parser.getLongest", "call_of_variable", "medium")]
+    assert focal(tmp_path, make, "String text = p.getText();", 'assertEquals("a", text);') == [
+        ("Parser.of", "call_of_variable", "medium")]
+    assert focal(tmp_path, make, "String text = p.getText();", "Words.count(null);", 'assertEquals("a", text);') == [
+        ("Parser.of", "call_of_variable", "medium")]
+    assert focal(tmp_path, 'String text = new Parser("a").getText();', "Words.count(null);", 'assertEquals("a", text);') == [
+        ("Words.count", "last_call", "low")]
 
 
 def test_the_class_under_test_goes_first(tmp_path: Path) -> None:
