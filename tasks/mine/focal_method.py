@@ -173,17 +173,24 @@ class FocalFinder:
     # Ranks
 
     def _rank(self, candidate: Candidate) -> tuple[Any, ...]:
-        """The smaller, the better. Its first number: 0 for what the test is named after, but getters of other classes; 1 to
-        5 for other methods by the rule that found them, 1.5 for calls on a variable since it was made; 3 for those getters; 8 for other getters in the assertion, 9.5
-        for the last call, 9.7 for getters before, 10 for one that is the last call; 11 for constructors."""
+        """The smaller, the better. Its first number:
+
+        0 for what the test is named after; of another class than the one under test, where that is known, neither getters
+        nor what was called far from the assertion; 1 to 5 for other methods by the rule that found them; 1.5 for calls on a
+        variable since it was made; 2 for static methods of other classes in the assertion; 3 for getters of other classes
+        that the test is named after; 8 for other getters in the assertion; 9.5 for the last call; 9.7 for getters before the
+        assertion; 10 for a getter as the last call; 11 for constructors.
+        """
         declared = candidate.first
         rule = RULES.index(candidate.by)
-        match = self.test.match(declared)
         other = not self._is_subject(declared)
+        other_than_known = other and bool(self.test.subject)
+        far = candidate.steps > 0 or candidate.by in ("call_in_helper", "last_call")
+        match = 0 if far and other_than_known else self.test.match(declared)
         order = (candidate.steps, *candidate.order)
         weak = self._is_weak(candidate)
         last = candidate.by == "last_call"
-        if match and not candidate.asserted and not (weak and (other or last or declared.extra["property"] and rule > 1)):
+        if match and not candidate.asserted and not (weak and (other_than_known or last or declared.extra["property"] and rule > 1)):
             return (0, -match, weak, rule, order)
         if match and rule < 2:
             return (3, -match, True, rule, order)
@@ -191,7 +198,7 @@ class FocalFinder:
             return (11, rule, order)
         if weak:
             return (10 if last else 9.7 if rule else 8, rule, self._is_getter(declared), order)
-        if rule == 0 and other and declared.extra["static"] and self.test.subject:
+        if rule == 0 and other_than_known and declared.extra["static"]:
             return (2, 0.5, order)  # a helper of the project to look at what the class under test gives
         if candidate.changes:
             return (1.5, other, order)
