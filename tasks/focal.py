@@ -193,9 +193,12 @@ class FocalFinder:
 
     def _is_subject(self, definition: Definition) -> bool:
         function = definition.name.rpartition(".")[2].strip("_").lower()
-        owner = definition.module.rpartition(".")[2].strip("_").removesuffix("_impl")
         named = len(function) > 2 and function in f"{self.subject} {self.test.name.lower().replace('test', '', 1)}"
-        return named or owner in (self.subject, f"{self.subject}s") or (
+        return named or self._module_is_subject(definition)
+
+    def _module_is_subject(self, definition: Definition) -> bool:
+        owner = definition.module.rpartition(".")[2].strip("_").removesuffix("_impl")
+        return owner in (self.subject, f"{self.subject}s") or (
             "_" in owner and set(owner.split("_")) <= set(self.subject.split("_")))
 
     def _subject_of(self, candidates: list[tuple[Definition, str]]) -> tuple[Definition, str] | None:
@@ -203,12 +206,16 @@ class FocalFinder:
         if self.names_first and candidates:
             parts = [self._named_parts(definition) for definition, _ in candidates]
             best = max(parts)
-            return candidates[parts.index(best)] if any(best) else None
+            if any(best):
+                return candidates[parts.index(best)]
         return next((found for found in candidates if self._is_subject(found[0])), None)
 
     def _named_parts(self, definition: Definition) -> tuple[int, int, bool]:
         """How much of the name of the test with its class is the function's, then how much of the file's, then whether the
-        function is the subject in another way; case and underscores do not count."""
+        function is the subject in another way; case and underscores do not count, and nothing of an incidental function does
+        unless the file is named after its module: graphs are made by `complete_graph` in many a test of that name."""
+        if self.index.is_incidental(definition) and not self._module_is_subject(definition):
+            return 0, 0, False
         function = _letters(definition.name.rpartition(".")[2])
         parts = [len(function) if len(function) > 2 and function in text else 0 for text in self._said]
         return parts[0], parts[1], self._is_subject(definition)

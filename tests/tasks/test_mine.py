@@ -96,6 +96,16 @@ def test_what_many_test_files_call_is_incidental_unless_the_test_is_named_after_
     assert len(rows_of(tmp_path)[0]) == 3  # called in three files only
 
 
+def test_a_test_called_like_what_makes_its_input_is_about_what_it_asserts(tmp_path: Path) -> None:
+    use = "from lib import make\nfrom scales import weigh\n\ndef test_make():\n    thing = make({0})\n    assert weigh(thing) == {0}\n"
+    rows, _ = rows_of(write(tmp_path, {
+        "lib.py": "def make(size):\n    return [size]\n", "scales.py": "def weigh(thing):\n    return thing[0]\n",
+        "test_lib.py": use.format(9), **{f"test_scales_{number}.py": use.format(number).replace("weigh", f"weigh{number}").replace(
+            "from scales", f"from scales_{number}") for number in range(3)},
+        **{f"scales_{number}.py": f"def weigh{number}(thing):\n    return thing[{number}]\n" for number in range(3)}}))
+    assert [row["metadata"]["focal"].rpartition(".")[2] for row in rows] == ["make", "weigh0", "weigh1", "weigh2"]
+
+
 @pytest.mark.parametrize(("place", "statement"), [
     ("pkg/deep/mod.py", "from pkg.deep.mod import twice"),  # packages, from the top of the tree
     ("lib/pkg/deep/mod.py", "from pkg.deep.mod import twice"),  # the tree's top is no package, nor is lib
