@@ -208,7 +208,12 @@ class FocalFinder:
             best = max(parts)
             if any(best):
                 return candidates[parts.index(best)]
+            return next((found for found in candidates if self._is_in_file_name(found[0])), None)
         return next((found for found in candidates if self._is_subject(found[0])), None)
+
+    def _is_in_file_name(self, definition: Definition) -> bool:
+        function = definition.name.rpartition(".")[2].strip("_").lower()
+        return len(function) > 2 and function in self.subject
 
     def _named_parts(self, definition: Definition) -> tuple[int, int, bool]:
         """How much of the name of the test with its class is the function's, then how much of the file's, then whether the

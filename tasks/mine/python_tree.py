@@ -28,7 +28,7 @@ COMMON_LEAST = 4
 
 @dataclass
 class TreeModule:
-    """A module as the index knows it; nodes are declarations."""
+    """A module as the index knows it; nodes are declarations. The last of its star imports comes first: its names count."""
 
     name: str
     declaration: Declaration
@@ -70,7 +70,7 @@ class TreeNames(Names):
         self._modules[facts.name] = TreeModule(
             facts.name, self.index.in_file(path)[0], {name: declared(name, "function") for name in facts.functions},
             {name: declared(name, "class", fields=[], bases=[base for base in map(dotted, node.bases) if base])
-             for name, node in facts.classes.items()}, facts.imports, facts.stars, facts.aliases, None)
+             for name, node in facts.classes.items()}, facts.imports, facts.stars[::-1], facts.aliases, None)
 
     def _module(self, path: str) -> TreeModule | None:
         declaration, *others = self.index.in_file(path)
@@ -85,7 +85,7 @@ class TreeNames(Names):
         return TreeModule(module_name(path)[0], declaration,
                           {other.name: other for other in top if other.kind == "function"},
                           {other.name: other for other in top if other.kind == "class"},
-                          {local: tuple(origin) for local, origin in extra["imports"].items()}, extra["stars"],
+                          {local: tuple(origin) for local, origin in extra["imports"].items()}, extra["stars"][::-1],
                           {local: _expression(value) for local, value in extra["aliases"].items()},
                           frozenset(extra["all"]) if "all" in extra else None)
 

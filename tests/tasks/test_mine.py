@@ -137,7 +137,7 @@ def test_a_tree_inside_a_package_resolves_absolute_imports(tmp_path: Path) -> No
 
 def test_a_star_import_gives_what_the_module_exports(tmp_path: Path) -> None:
     test = "import pkg\n\ndef test_it():\n    value = pkg.near(1)\n    assert value == 2\n"
-    files = {"pkg/__init__.py": "from .first import *\nfrom .second import *\n", "pkg/far.py": "def far(x):\n    return 3 * x\n",
+    files = {"pkg/__init__.py": "from .second import *\nfrom .first import *\n", "pkg/far.py": "def far(x):\n    return 3 * x\n",
              "pkg/first.py": "from .far import far as near\n__all__ = ['other']\n\ndef other(x):\n    return x\n",
              "pkg/second.py": "def near(x):\n    return 2 * x\n", "tests/test_it.py": test}
     (row,), _ = rows_of(write(tmp_path / "plain", files))
@@ -145,6 +145,14 @@ def test_a_star_import_gives_what_the_module_exports(tmp_path: Path) -> None:
     files["pkg/first.py"] += "\n__all__ += ['near']\n"  # what is exported is then not known
     (row,), _ = rows_of(write(tmp_path / "added", files))
     assert row["metadata"]["focal"] == "added.pkg.far.far"
+
+
+def test_of_two_star_imports_the_last_counts(tmp_path: Path) -> None:
+    files = {"pkg/__init__.py": "from .first import *\nfrom .second import *\n", "pkg/first.py": "def near(x):\n    return 1\n",
+             "pkg/second.py": "def near(x):\n    return 2\n",
+             "tests/test_it.py": "import pkg\n\ndef test_it():\n    assert pkg.near(1) == 2\n"}
+    (row,), _ = rows_of(write(tmp_path, files))
+    assert row["metadata"]["focal"].endswith("pkg.second.near")
 
 
 @pytest.mark.parametrize(("test", "assertion", "focal"), [
