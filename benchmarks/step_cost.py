@@ -34,7 +34,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
-    parser.add_argument("--rounds", type=int, default=7, help="counted steps of each method")
+    parser.add_argument("--rounds", type=int, default=7, help="counted steps of each method; at least 2")
+    parser.add_argument("--minutes", type=float, default=0, help="no round begins later than this; 0: all of them")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--engine", choices=("auto", "dgl", "torch"), default="auto")
     parser.add_argument("--profile", metavar="METHOD", help="prints where one method's time goes instead")
@@ -46,8 +47,13 @@ def main() -> None:
     workers = {method: start(method, options) for method in options.methods}
     seconds: dict[str, list[dict]] = {method: [] for method in workers}
     for method, worker in workers.items():
-        ask(worker, "step")  # warm
+        print(f"warm step of {method}", file=sys.stderr)
+        ask(worker, "step")
+    end = time.monotonic() + 60 * options.minutes
     for round_number in range(options.rounds):
+        if round_number > 1 and options.minutes and time.monotonic() > end:
+            break
+        print(f"round {round_number + 1} of {options.rounds}", file=sys.stderr)
         order = list(workers)
         for method in order[round_number % len(order):] + order[:round_number % len(order)]:
             seconds[method].append(ask(workers[method], "step"))
@@ -229,8 +235,9 @@ def profile(stepper, batches: list) -> None:
 def report(seconds: dict[str, list[dict]], facts: dict[str, dict], options: argparse.Namespace) -> None:
     steps = {method: statistics.median(step["step"] for step in taken) for method, taken in seconds.items()}
     processor = {method: statistics.median(step["processor"] for step in taken) for method, taken in seconds.items()}
-    print(f"{BATCH} x {SOURCE} tokens in, {TARGET} out, {options.precision}, {options.threads} threads, {options.rounds} steps each in "
-          "turn; medians; peaks of resident memory, each process its own (GPU: allocated)")
+    count = len(seconds[options.methods[0]])
+    print(f"{BATCH} x {SOURCE} tokens in, {TARGET} out, {options.precision}, {options.threads} threads, {count} steps each in turn; "
+          "medians; peaks of resident memory, each process its own (GPU: allocated)")
     print(f"{'method':12} {'step s':>7} {'quartiles':>15} {'/ lora':>7} {'/ prompt':>8} {'cpu s':>7} {'/ lora':>7} {'/ prompt':>8} "
           f"{'peak MB':>8} {'added MB':>8} {'trained':>12} {'saved kB':>9}")
     for method, taken in seconds.items():
