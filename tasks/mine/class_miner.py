@@ -14,7 +14,7 @@ from .member_text import CannotCut, cut
 from .method_texts import MethodTexts
 from .outline import declarations
 from .syntax import Syntax
-from .test_file import TestFile
+from .tests_of_file import TestFile
 
 
 class ClassMiner:

@@ -35,7 +35,7 @@ from .class_tests import Assertion
 from .language_miner import Declaration
 from .scope import Scope
 from .syntax import Call
-from .test_names import TestNames
+from .names_of_tests import TestNames
 
 STEPS_BACK = 3
 STATEMENTS_BACK = 20
