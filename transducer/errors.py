@@ -56,9 +56,10 @@ class ConfigurationError(TransducerError, ValueError):
 
 
 class BudgetError(ConfigurationError):
-    """A budget that not even the smallest size of a method fits; `smallest` is that size in trainable parameters."""
+    """A budget that not even the smallest size of a method fits; `smallest` is that size in trainable parameters, 0 where
+    it is not known."""
 
-    def __init__(self, message: str, smallest: int):
+    def __init__(self, message: str, smallest: int = 0):
         super().__init__(message)
         self.smallest = smallest
 

@@ -28,6 +28,6 @@ def test_the_benchmark_measures_what_is_there_and_says_what_is_not(tmp_path: Pat
     lines = {line[:18].strip(): line[18:].split() for line in done.stdout.splitlines()}
     assert lines["translation, test"][0] == "2" and lines["networkx"][0] == "1"
     rates = [float(cell.replace(",", "")) for row in ("translation, test", "networkx") for cell in lines[row]]
-    assert all(rate > 0 for rate in rates) and len(rates) == 2 * 11
+    assert all(rate > 0 for rate in rates) and len(rates) == 2 * 12
     for series in ("Java class", "Python module", "Java parentheses", "Java lambdas"):
         assert lines[series].count("s") == 5, series

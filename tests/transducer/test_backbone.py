@@ -167,7 +167,10 @@ def test_bfloat16_trains_and_generates_near_float32(method: str, model_folder: P
         for parameter in model.trainable().values():
             assert parameter.dtype == torch.float32 and torch.isfinite(parameter.grad).all()
         assert model.generate(batch, beams=2, max_new_tokens=6).shape[0] == 4
-        assert {parameter.dtype for parameter in backbone.model.parameters()} == {torch.float32}
+        # With bfloat16 the frozen weights of products are kept in it; nothing is left in it that is read elsewhere.
+        types = {parameter.dtype for parameter in backbone.model.parameters()}
+        assert types == ({torch.float32} if precision == "float32" else {torch.float32, torch.bfloat16})
+        assert backbone.embedding_weight.dtype == torch.float32
     # bfloat16 has eight bits of precision: about half a percent.
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
     assert losses["bfloat16"] != losses["float32"]

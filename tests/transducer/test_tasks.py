@@ -54,7 +54,7 @@ def write(folder: Path, task: str, garbage: bool = False) -> Path:
 def run(model: Path, data: Path, output: Path, task: str, *flags: str) -> Path:
     assert command_line(train.main, ["--task", task, "--model", str(model), "--data", f"file:{data}", "--output", str(output),
                                      "--precision", "float32", "--max-source-tokens", "96", "--max-target-tokens", "12",
-                                     "--quiet", *flags]) == 0
+                                     "--batch-size", "4", "--quiet", *flags]) == 0
     return output
 
 
