@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from ..embedded_summaries import first_sentence, sentence_problem
@@ -17,7 +18,7 @@ from .syntax import Syntax
 from .tests_of_file import TestFile
 
 
-class ClassMiner:
+class ClassMiner(ABC):
     """See `tasks.mine.language_miner.LanguageMiner`; the subclasses say which language."""
 
     language: str
@@ -29,9 +30,9 @@ class ClassMiner:
     def __init__(self) -> None:
         self._texts: MethodTexts | None = None
 
+    @abstractmethod
     def documentation_text(self, comment: str) -> str:
         """The description of a documentation comment as plain text."""
-        raise NotImplementedError
 
     def declarations(self, file: SourceFile) -> list[Declaration]:
         """What the file declares, in its order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,7 +32,7 @@ class Assertion:
     problem: str
 
 
-class TestRules:
+class TestRules(ABC):
     """What makes a test and an assertion in one language; the subclasses fill in the tables."""
 
     __test__ = False
@@ -47,9 +48,9 @@ class TestRules:
     equality: ClassVar[re.Pattern[str]] = re.compile(r"(?i)(?:equal|same)")
     """Assertions that compare their first two arguments."""
 
+    @abstractmethod
     def is_test(self, tree: SyntaxTree, class_node: int, node: int, facts: FileFacts) -> bool:
         """Whether a method of a class is run as a test."""
-        raise NotImplementedError
 
     def is_setup(self, tree: SyntaxTree, node: int) -> bool:
         """Whether a method runs before the tests of its class."""
@@ -57,10 +58,10 @@ class TestRules:
             return True
         return bool(self.setup_annotations & set(self.syntax.annotations(tree, node)))
 
+    @abstractmethod
     def role(self, name: str, receiver: str) -> str | None:
         """What a call of this name on what has this text is: `assertion`, `group` (it holds assertions), `helper` (it asserts
         in words that are not known) or None."""
-        raise NotImplementedError
 
     def actual_first(self, facts: FileFacts) -> bool:
         """Whether what is tested stands in front of what is expected in the tests of a file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ def read_file(path: str, roots: dict[str, str]) -> SourceFile | str:
 
 
 @dataclass
-class _Pass:
+class _Pass(ABC):
     """A pass over files in some process; its miner is made there."""
 
     language: str
@@ -83,8 +84,9 @@ class _Pass:
                         exc_info=True)
             return "miner_failed", None
 
+    @abstractmethod
     def look(self, file: SourceFile) -> Any:
-        raise NotImplementedError
+        """What is wanted of a file."""
 
 
 class Declaring(_Pass):

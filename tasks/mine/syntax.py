@@ -8,6 +8,7 @@ mining of such languages is written in these terms. Trees are those of `cpg.pars
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -57,7 +58,7 @@ class Variable:
     loops: bool = False
 
 
-class Syntax:
+class Syntax(ABC):
     """One language; the subclasses fill in the tables."""
 
     language: ClassVar[Language]
@@ -140,42 +141,42 @@ class Syntax:
 
     # Readings that differ from grammar to grammar
 
+    @abstractmethod
     def call(self, tree: SyntaxTree, node: int) -> Call | None:
         """The call that `node` is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def variables(self, tree: SyntaxTree, node: int) -> list[Variable]:
         """What `node` declares or gives a value to; empty for most nodes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def access(self, tree: SyntaxTree, node: int) -> tuple[int, str] | None:
         """What a member is read of, and its name, where `node` reads one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def package(self, tree: SyntaxTree, node: int) -> str:
         """The name of the package or namespace that `node` opens."""
-        raise NotImplementedError
 
+    @abstractmethod
     def annotations(self, tree: SyntaxTree, node: int) -> list[str]:
         """Simple names of the annotations of a class or member."""
-        raise NotImplementedError
 
+    @abstractmethod
     def modifiers(self, tree: SyntaxTree, node: int) -> set[str]:
         """Words in front of a class or member."""
-        raise NotImplementedError
 
+    @abstractmethod
     def supertypes(self, tree: SyntaxTree, node: int) -> list[str]:
         """Texts of the types that a class is made from."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fields(self, tree: SyntaxTree, node: int) -> list[Variable]:
         """The fields that a member of a class declares; empty for other members."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parameters(self, tree: SyntaxTree, node: int) -> tuple[list[str], int, bool]:
         """Texts of the types of a method's parameters, how many of them a call has to give, whether the last takes any
         number."""
-        raise NotImplementedError
 
     def returns(self, tree: SyntaxTree, node: int) -> str:
         """Text of the type of what a method returns."""

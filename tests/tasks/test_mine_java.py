@@ -1,4 +1,4 @@
-"""Small Java trees, written out here, to rows. Expected rows are by hand."""
+"""Small Java trees to rows. Expected rows are by hand."""
 from __future__ import annotations
 
 from collections import Counter
@@ -8,150 +8,8 @@ import pytest
 
 from tasks.mine.documentation import javadoc_text
 from tasks.mine.java_miner import JavaMiner
-from tasks.mine.language_miner import Mined, SourceFile, TreeIndex, Unparsable, read_text
-
-LIBRARY = {
-    "src/main/java/box/Parser.java": '''
-package box;
-
-import java.util.List;
-import java.util.*;
-
-/** Cuts a text into its parts. */
-public class Parser extends Reader implements Tool<String> {
-    private final String text;
-    static int LIMIT = 3, other;
-
-    public Parser(String text) {
-        this.text = text;
-    }
-
-    /**
-     * Gives the {@code parts} of the text &amp; <b>more</b>, see {@link Tool#use(int) the tool}. Never null.
-     *
-     * @return the parts
-     */
-    public List<String> parse() {
-        // every one
-        return Words.split(text, LIMIT);  // at blanks
-    }
-
-    public String getText() {
-        return text;
-    }
-
-    public int measure(int limit) { return limit * 2; }
-
-    public int measure(String word) { return word.length() + limit(); }
-
-    public static Parser of(String... texts) {
-        return new Parser(String.join(" ", texts));
-    }
-
-    @Override
-    public boolean use(int times) {
-        return times > /* one */ 1;
-    }
-
-    public int getLongest() { return parse().stream().mapToInt(String::length).max(); }
-
-    public void skip(int parts) {
-        position += parts;
-        check();
-    }
-}
-''',
-    "src/main/java/box/Words.java": '''
-package box;
-
-class Words {
-    static List<String> split(String text, int limit) { return null; }
-    static int count(String text) { return split(text, 9).size(); }
-    static int total(String text) { return split(text, 8).size(); }
-    static boolean exact(long size, int wanted) { return size == wanted && limit > 0; }
-    static boolean exact(double size, int wanted) { return size == wanted && limit > 1; }
-}
-''',
-    "src/main/java/box/Tool.java": "package box;\ninterface Tool<T> { boolean use(int times); }\n",
-    "src/main/java/box/Reader.java": '''
-package box;
-
-abstract class Reader {
-    /** {@inheritDoc} */
-    protected int limit() { return compute(1); }
-    /** Says what is left. */
-    abstract int left();
-    /** Too short. */
-    int compute(int x) { return x + 1; }
-}
-''',
-}
-
-PARSE = '''public List<String> parse() {
-    return Words.split(text, LIMIT);
-}'''
-MEASURE_TEXT = "public int measure(String word) { return word.length() + limit(); }"
-MEASURE_NUMBER = "public int measure(int limit) { return limit * 2; }"
-USE = '''@Override
-public boolean use(int times) {
-    return times > 1;
-}'''
-CONTEXT = {
-    "class": "public class Parser extends Reader implements Tool<String>\n"
-             "    private final String text;\n"
-             "    static int LIMIT = 3, other;\n"
-             "    public Parser(String text)\n"
-             "    public List<String> parse()\n"
-             "    public String getText()\n"
-             "    public int measure(int limit)\n"
-             "    public int measure(String word)\n"
-             "    public static Parser of(String... texts)\n"
-             "    public boolean use(int times)\n"
-             "    public int getLongest()\n"
-             "    public void skip(int parts)",
-    "callees": ["static List<String> split(String text, int limit)"],
-    "imports": ["import java.util.List;", "import java.util.*;"],
-}
-TEST = "src/test/java/box/ParserTest.java"
-
-
-class Tree:
-    """Files of a tree, and what the miner makes of them."""
-
-    def __init__(self, folder: Path, files: dict[str, str]):
-        self.miner = JavaMiner()
-        self.files = {}
-        for name, text in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text.lstrip("\n"), encoding="utf-8")
-            self.files[name] = SourceFile(f"lib/{name}", "lib", read_text(folder / name))
-        self.index = TreeIndex("java", {"lib": str(folder)}, [one for file in self.files.values()
-                                                              for one in self.miner.declarations(file)])
-
-    def assertions(self, name: str = TEST) -> Mined:
-        return self.miner.assertions(self.files[name], self.index)
-
-    def summaries(self, name: str) -> Mined:
-        return self.miner.summaries(self.files[name], self.index)
-
-
-def test_class(body: str, imports: str = "import static org.junit.Assert.*;\nimport org.junit.Test;", head: str = "") -> str:
-    return f"package box;\n\n{imports}\n\npublic class ParserTest {head}{{\n{body}\n}}\n"
-
-
-test_class.__test__ = False
-
-
-def mined(folder: Path, body: str, **more: str) -> Mined:
-    return Tree(folder, {**LIBRARY, TEST: test_class(body, **more)}).assertions()
-
-
-def focal(folder: Path, *statements: str, name: str = "works", fields: str = "", **more: str) -> list[tuple[str, str, str]]:
-    """(name of the focal method, rule, confidence) of the assertions of one test."""
-    body = "\n        ".join(statements)
-    rows = mined(folder, f"    {fields}\n    @Test\n    public void {name}() {{\n        {body}\n    }}", **more).rows
-    return [(row["metadata"]["focal"].removeprefix("box."), row["metadata"]["focal_by"], row["metadata"]["confidence"])
-            for row in rows]
+from tasks.mine.language_miner import SourceFile, Unparsable
+from tests.tasks.java_tree import CONTEXT, LIBRARY, MEASURE_NUMBER, PARSE, TEST, Tree, junit_class, mined
 
 
 def test_a_test_becomes_rows(tmp_path: Path) -> None:
@@ -254,105 +112,13 @@ def test_what_is_a_test(tmp_path: Path, imports: str, head: str, method: str, is
 
 
 def test_public_methods_of_a_testng_class_are_tests(tmp_path: Path) -> None:
-    text = test_class('''
+    text = junit_class('''
     public void one() { int x = 1; assertEquals(x, new Parser(null).measure(2)); }
     void two() { int x = 1; assertEquals(x, new Parser(null).measure(2)); }
     @DataProvider public void three() { int x = 1; assertEquals(x, new Parser(null).measure(2)); }
 ''').replace("public class", "@Test\npublic class")
     tree = Tree(tmp_path, {**LIBRARY, TEST: text})
     assert [row["metadata"]["test"] for row in tree.assertions().rows] == ["ParserTest.one"]
-
-
-def test_the_rules_that_find_the_focal_method(tmp_path: Path) -> None:
-    assert focal(tmp_path, 'Parser p = new Parser("a");', "assertTrue(p.use(2));") == [
-        ("Parser.use", "call_in_assertion", "medium")]
-    assert focal(tmp_path, 'Parser p = new Parser("a");', "assertTrue(p.use(2));", name="usesIt") == [
-        ("Parser.use", "call_in_assertion", "high")]
-    assert focal(tmp_path, 'var p = new Parser("a");', "int size = p.measure(2);", "assertEquals(4, size);") == [
-        ("Parser.measure", "call_of_variable", "medium")]
-    assert focal(tmp_path, 'Parser p = new Parser("a");', "p.skip(2);", 'assertEquals("a", p.toString());') == [
-        ("Parser.skip", "call_on_variable", "low")]
-    assert focal(tmp_path, 'Parser p = new Parser("a");', "p.skip(2);", 'assertEquals("a", p.getText());', name="skips") == [
-        ("Parser.skip", "call_on_variable", "medium")]
-    assert focal(tmp_path, "Object r = result();", "assertTrue(r.contains(9));",
-                 fields="Object result() { return Words.split(null, 2); }") == [
-        ("Words.split", "call_in_helper", "low")]
-    assert focal(tmp_path, "Object x = unknown.thing();", "assertTrue(x.use(2));") == [
-        ("Parser.use", "method_by_name", "low")]
-    assert focal(tmp_path, "Object x = unknown.thing();", "assertNotNull(x);", name="testMeasuringNot") == []
-    assert focal(tmp_path, "Object use = unknown.thing();", "assertNotNull(use);", name="shouldUse") == [
-        ("Parser.use", "name_of_test", "low")]
-
-
-def test_getters_and_constructors_only_where_nothing_else_is(tmp_path: Path) -> None:
-    make = 'Parser p = new Parser("a");'
-    assert focal(tmp_path, make, 'assertEquals("a", p.getText());') == [("Parser.getText", "call_in_assertion", "low")]
-    assert focal(tmp_path, make, 'assertEquals("a", p.getText());', name="testText") == [
-        ("Parser.getText", "call_in_assertion", "high")]
-    assert focal(tmp_path, make, "p.use(3);", 'assertEquals("a", p.getText());') == [
-        ("Parser.use", "call_on_variable", "low")]
-    assert focal(tmp_path, make, 'assertEquals("a", p.toString());') == [("Parser.Parser", "call_of_variable", "low")]
-    assert focal(tmp_path, 'Parser p = Parser.of("a");', 'assertEquals("a", p.getText());') == [
-        ("Parser.of", "call_of_variable", "medium")]
-
-
-def test_a_getter_that_works_something_out(tmp_path: Path) -> None:
-    make = 'Parser p = Parser.of("a");'
-    assert focal(tmp_path, make, "int longest = p.getLongest();", "assertEquals(1, longest);") == [
-        ("Parser.getLongest", "call_of_variable", "medium")]
-    assert focal(tmp_path, make, "String text = p.getText();", 'assertEquals("a", text);') == [
-        ("Parser.of", "call_of_variable", "medium")]
-    assert focal(tmp_path, make, "String text = p.getText();", "Words.count(null);", 'assertEquals("a", text);') == [
-        ("Parser.of", "call_of_variable", "medium")]
-    assert focal(tmp_path, 'String text = new Parser("a").getText();', "Words.count(null);", 'assertEquals("a", text);') == [
-        ("Words.count", "last_call", "low")]
-
-
-def test_the_class_under_test_goes_first(tmp_path: Path) -> None:
-    assert focal(tmp_path, "String t = null;", "assertTrue(Words.count(t) == new Parser(t).measure(2));") == [
-        ("Parser.measure", "call_in_assertion", "medium")]
-
-
-def test_a_call_since_a_variable_was_made_goes_before_what_made_it(tmp_path: Path) -> None:
-    assert focal(tmp_path, "Parser p = Parser.of();", "p.skip(2);", "assertNotNull(p.rest);") == [
-        ("Parser.skip", "call_on_variable", "low")]
-    assert focal(tmp_path, "Parser p = Parser.of();", "assertTrue(p.use(2));", "assertNotNull(p.rest);")[1:] == [
-        ("Parser.of", "call_of_variable", "medium")]
-
-
-def test_what_an_assertion_runs_is_focal_whatever_it_is(tmp_path: Path) -> None:
-    assert focal(tmp_path, "assertThrows(Error.class, () -> { Parser p = Parser.of(); p.skip(1); p.getText(); });") == [
-        ("Parser.getText", "call_in_assertion", "medium")]
-    assert focal(tmp_path, "Class<?> c = Parser.class;", "assertThrows(c, () -> new Parser(Words.split(null, 1).get(0)));") == [
-        ("Parser.Parser", "call_in_assertion", "medium")]
-
-
-def test_a_call_in_an_earlier_assertion_goes_behind_one_in_this(tmp_path: Path) -> None:
-    statements = ['Parser p = new Parser("a");', "assertTrue(p.use(2));", "assertEquals(4, p.measure(2));"]
-    assert focal(tmp_path, *statements, name="measuresAndUses")[1] == ("Parser.measure", "call_in_assertion", "high")
-    assert focal(tmp_path, *statements, name="testUse")[1] == ("Parser.measure", "call_in_assertion", "medium")
-
-
-def test_static_helpers_of_the_project_go_behind_the_class_under_test(tmp_path: Path) -> None:
-    assert focal(tmp_path, "Parser p = null;", "int size = p.measure(2);", "assertTrue(Words.exact(size, 4));") == [
-        ("Parser.measure", "call_of_variable", "medium")]
-    assert focal(tmp_path, "int size = 3;", "assertTrue(Words.exact(size, 4));") == [
-        ("Words.exact", "call_in_assertion", "medium")]
-
-
-def test_overloads_are_told_apart_by_arguments(tmp_path: Path) -> None:
-    fields = "private Parser parser = new Parser(null); private String word;"
-    statements = ["assertEquals(1, parser.measure(word));", "assertEquals(2, parser.measure(7));"]
-    rows = mined(tmp_path, f"{fields} @Test public void works() {{ {' '.join(statements)} }}").rows
-    assert [row["source"].split("\n\n")[1] for row in rows] == [MEASURE_TEXT, MEASURE_NUMBER]
-    statements = ["assertTrue(Words.exact(8L, 8));", "assertTrue(Words.exact(8.0, 8));", "assertTrue(Words.exact(8f, 8));"]
-    rows = mined(tmp_path, f"@Test public void works() {{ int exact = 1; {' '.join(statements)} }}").rows
-    assert [row["source"].split("exact(")[-1].split()[0] for row in rows] == ["long", "double", "double"]
-
-
-def test_a_method_without_body_stands_for_the_one_that_has_it(tmp_path: Path) -> None:
-    rows = mined(tmp_path, "@Test public void works() { Tool<String> tool = make(); assertTrue(tool.use(3)); }").rows
-    assert [row["source"].split("\n\n")[1] for row in rows] == [USE]
 
 
 DROPPED = {
@@ -402,7 +168,7 @@ def test_broken_files_are_counted_and_never_fatal(tmp_path: Path) -> None:
 
 
 def test_a_file_cut_off_anywhere_is_never_fatal(tmp_path: Path) -> None:
-    text = test_class("""
+    text = junit_class("""
     private Parser parser = new Parser("a");
     @Test public void testParse() {
         for (String part : parser.parse()) { assertThat(part).isEqualTo("é").isNotNull(); }
@@ -419,7 +185,7 @@ def test_a_file_cut_off_anywhere_is_never_fatal(tmp_path: Path) -> None:
 
 
 def test_declarations(tmp_path: Path) -> None:
-    tree = Tree(tmp_path, {**LIBRARY, TEST: test_class("@Test public void works() { }"),
+    tree = Tree(tmp_path, {**LIBRARY, TEST: junit_class("@Test public void works() { }"),
                            "src/main/java/box/Outer.java": '''
 package box;
 public enum Outer {
@@ -449,7 +215,7 @@ public enum Outer {
 
 
 def test_summaries(tmp_path: Path) -> None:
-    tree = Tree(tmp_path, {**LIBRARY, TEST: test_class("/** Says what is. */ @Test public void works() { }")})
+    tree = Tree(tmp_path, {**LIBRARY, TEST: junit_class("/** Says what is. */ @Test public void works() { }")})
     found = tree.summaries("src/main/java/box/Parser.java")
     assert found.rows == [{
         "source": PARSE, "target": "Gives the parts of the text & more, see the tool.", "language": "java", "context": CONTEXT,
