@@ -4,21 +4,26 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from transformers import T5ForConditionalGeneration
 
-from .objectives import DECODER_LENGTH, ENCODER_LENGTH, FIRST_SHARES, FIRST_STEPS, OBJECTIVES, SHARES, WINDOW
+from .objectives import CONTINUATION, INFILLING, OBJECTIVES, objective_shares
 from .streams import STREAM_SHARES, Streams
 
 CURVE_POINTS = 12
+STAGES_FILE = "training.json"
+"""How a model was trained, stage by stage; a further stage takes it over and adds itself."""
 
 
 def write_model_folder(folder: Path, work: Path, model: T5ForConditionalGeneration, streams: Streams) -> None:
     """Writes `folder` whole or not at all; an older model in its place is replaced."""
     log = [json.loads(line) for line in (work / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     recipe = json.loads((work / "recipe.json").read_text(encoding="utf-8"))
+    earlier = work / STAGES_FILE
+    stages = (json.loads(earlier.read_text(encoding="utf-8")) if earlier.exists() else []) + [stage_of(recipe, log)]
     folder = Path(folder).resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -26,7 +31,8 @@ def write_model_folder(folder: Path, work: Path, model: T5ForConditionalGenerati
     try:
         model.to(torch.bfloat16).save_pretrained(temporary)
         streams.tokenizer.save_pretrained(temporary)
-        card = model_card(folder.name, model, recipe, streams.report, log)
+        card = model_card(folder.name, model, streams.report, stages, log[-1]["heldout"])
+        (temporary / STAGES_FILE).write_text(json.dumps(stages, indent=1) + "\n", encoding="utf-8")
         (temporary / "README.md").write_text(card, encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
@@ -36,9 +42,25 @@ def write_model_folder(folder: Path, work: Path, model: T5ForConditionalGenerati
         raise
 
 
-def model_card(name: str, model: T5ForConditionalGeneration, recipe: dict, report: dict, log: list[dict]) -> str:
-    config, final = model.config, log[-1]
+def stage_of(recipe: dict, log: list[dict]) -> dict:
+    """One stage of the training: its recipe, its length, what was changed on the way and its curve."""
+    final = log[-1]
+    return {
+        "recipe": recipe,
+        "objectives": dict(zip(OBJECTIVES, objective_shares(final["step"], trained=bool(recipe["start"])))),
+        "layouts": {"infilling": asdict(INFILLING), "continuation": asdict(CONTINUATION)},
+        "steps": final["step"], "tokens": final["tokens"], "minutes": final["seconds"] / 60,
+        "changes": [{"step": entry["step"], "minutes": entry["seconds"] / 60, "change": entry["change"]}
+                    for entry in log if "change" in entry],
+        "curve": [{"tokens": entry["tokens"], "minutes": entry["seconds"] / 60, "loss": entry["loss"]}
+                  for entry in _thinned([entry for entry in log if "loss" in entry])],
+    }
+
+
+def model_card(name: str, model: T5ForConditionalGeneration, report: dict, stages: list[dict], heldout: dict) -> str:
+    config = model.config
     parameters = sum(parameter.numel() for parameter in model.parameters())
+    tokens, minutes = (sum(stage[key] for stage in stages) for key in ("tokens", "minutes"))
     return "\n".join([
         f"# {name}",
         "",
@@ -49,16 +71,8 @@ def model_card(name: str, model: T5ForConditionalGeneration, recipe: dict, repor
         f"- Shape: width {config.d_model}, {config.num_layers} encoder and {config.num_decoder_layers} decoder layers, "
         f"{config.num_heads} heads, feed-forward {config.d_ff} (ReLU), tied embeddings, {config.vocab_size:,} tokens of "
         "byte-level BPE trained on the corpus, `<extra_id_0..99>` sentinels. Stored in bfloat16.",
-        f"- Training: {final['step']:,} steps of {recipe['batch']} windows of {WINDOW} tokens "
-        f"({final['windows'] * WINDOW / 1e6:.1f} million tokens), {final['seconds'] / 60:.0f} minutes on 2 CPU cores that "
-        "were shared with other work, bfloat16 autocast, seed " + str(recipe["seed"]) + ".",
-        f"- Optimiser: Muon at {recipe['muon_rate']:g} for the matrices of the layers ({recipe['query_rate']:g} for queries), "
-        f"AdamW at {recipe['adam_rate']:g} for embeddings, norms and position biases; linear to zero over the last 40 %.",
-        "- Objectives: " + ", ".join(f"{objective} {share:.0%}" for objective, share in zip(OBJECTIVES, SHARES))
-        + f" (in the first {FIRST_STEPS} steps " + ", ".join(f"{share:.0%}" for share in FIRST_SHARES)
-        + f"); encoder {ENCODER_LENGTH}, decoder {DECODER_LENGTH} tokens (`checkpoints/objectives.py`).",
-        *(f"- After {entry['step']:,} steps, at {entry['seconds'] / 60:.0f} minutes: {entry['change']}"
-          for entry in log if "change" in entry),
+        f"- Training: {tokens / 1e6:.1f} million tokens in {minutes:.0f} minutes on 2 CPU cores that were shared with other "
+        f"work, bfloat16 autocast{', in stages as below' if len(stages) > 1 else ''} (`{STAGES_FILE}`).",
         "- Made by `python -m checkpoints.pretrain`; not reproducible bit for bit, since the schedule follows the clock.",
         "",
         "## Data",
@@ -79,17 +93,37 @@ def model_card(name: str, model: T5ForConditionalGeneration, recipe: dict, repor
         "",
         "| stream | " + " | ".join(OBJECTIVES) + " |",
         "|---|" + "---:|" * len(OBJECTIVES),
-        *(f"| {stream} | " + " | ".join(f"{final['heldout'][f'{stream}/{objective}']:.2f}" for objective in OBJECTIVES) + " |"
-          for stream in STREAM_SHARES if f"{stream}/spans" in final["heldout"]),
+        *(f"| {stream} | " + " | ".join(f"{heldout[f'{stream}/{objective}']:.2f}" for objective in OBJECTIVES) + " |"
+          for stream in STREAM_SHARES if f"{stream}/spans" in heldout),
         "",
-        "## Training loss",
+        *(line for number, stage in enumerate(stages, 1) for line in _stage_lines(number, stage)),
+    ])
+
+
+def _stage_lines(number: int, stage: dict) -> list[str]:
+    recipe = stage["recipe"]
+    rates = recipe["rates"]
+    layouts = "; ".join(f"{name}: encoder {layout['encoder']}, decoder {layout['decoder']} tokens"
+                        for name, layout in stage["layouts"].items())
+    return [
+        f"## Stage {number}",
+        "",
+        f"- {stage['steps']:,} steps of {recipe['batch']} windows ({stage['tokens'] / 1e6:.1f} million tokens), "
+        f"{stage['minutes']:.0f} minutes, seed {recipe['seed']}"
+        + (", from the weights of the stage before." if recipe["start"] else "."),
+        f"- Optimiser: Muon at {rates * recipe['muon_rate']:g} for the matrices of the layers "
+        f"({rates * recipe['query_rate']:g} for queries), AdamW at {rates * recipe['adam_rate']:g} for embeddings, norms and "
+        "position biases; linear to zero over the last 40 %.",
+        "- Objectives: " + ", ".join(f"{objective} {share:.0%}" for objective, share in stage["objectives"].items())
+        + f" ({layouts}; `checkpoints/objectives.py`).",
+        *(f"- After {change['step']:,} steps, at {change['minutes']:.0f} minutes: {change['change']}"
+          for change in stage["changes"]),
         "",
         "| million tokens | minutes | loss, all objectives |",
         "|---:|---:|---:|",
-        *(f"| {entry['windows'] * WINDOW / 1e6:.1f} | {entry['seconds'] / 60:.0f} | {entry['loss']:.2f} |"
-          for entry in _thinned([entry for entry in log if "loss" in entry])),
+        *(f"| {point['tokens'] / 1e6:.1f} | {point['minutes']:.0f} | {point['loss']:.2f} |" for point in stage["curve"]),
         "",
-    ])
+    ]
 
 
 def _stream_row(stream: str, share: float, report: dict) -> str:

@@ -7,6 +7,13 @@ The first command gathers and tokenizes the corpus (see `corpus`), then trains u
 many calls as it takes: a killed run goes on from its last checkpoint, and the schedule follows the minutes spent in
 all. The second writes the folder that `transformers` loads, with its model card.
 
+A trained model is made better in a further stage, with a work folder and a schedule of its own:
+
+    python -m checkpoints.pretrain --work DIR2 --data DATA --start checkpoints/codet5-tiny --minutes 90
+
+It keeps the tokenizer, and `training.json` in the model's folder lists the stages. `constant.safetensors` in the work
+folder is the state before the rates fall: as `checkpoint.safetensors` of a folder it goes on with more `--minutes`.
+
 Recipe: T5 with ReLU feed-forward and tied embeddings; Muon (Jordan et al., 2024) for the matrices of the layers and
 AdamW for embeddings, norms and position biases; 32 windows a step; warm-up over the first 2 % of the time, constant,
 then linear to zero over the last 40 %; bfloat16 autocast; loss in nats per target token.
@@ -15,18 +22,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from .initialisation import start_with_copying
-from .model_card import write_model_folder
-from .objectives import OBJECTIVES, WINDOW, Vocabulary, make_example, objective_shares
+from .model_card import STAGES_FILE, write_model_folder
+from .objectives import IGNORED_LABEL, OBJECTIVES, Vocabulary, layout_of, make_example, objective_shares, step_objectives
 from .streams import Streams, prepare
 from .tokenizer import EOS, PAD
 
@@ -46,7 +54,28 @@ class Recipe:
     query_rate: float = 1.5e-3
     adam_rate: float = 1e-2
     weight_decay: float = 0.02
+    rates: float = 1.0            # multiplier of the three rates
     seed: int = 0
+    start: str = ""               # the model that training starts from
+
+
+def recipe_of(work: Path, start: str | None = None, rates: float | None = None) -> Recipe:
+    """The recipe that a work folder was begun with, or a new one; what is given explicitly holds."""
+    path = work / "recipe.json"
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = {field.name for field in fields(Recipe)}
+    recipe = replace(Recipe(), **{name: value for name, value in stored.items() if name in known})
+    given = {"start": start, "rates": rates}
+    return replace(recipe, **{name: value for name, value in given.items() if value is not None})
+
+
+def take_over(model_folder: Path, work: Path) -> int:
+    """Tokenizer and history of the model that a further stage starts from, copied to its work folder; number of stages."""
+    if not (work / STAGES_FILE).exists():
+        work.mkdir(parents=True, exist_ok=True)
+        PreTrainedTokenizerFast.from_pretrained(model_folder).save_pretrained(work / "tokenizer")
+        shutil.copy(model_folder / STAGES_FILE, work / STAGES_FILE)
+    return len(json.loads((work / STAGES_FILE).read_text(encoding="utf-8")))
 
 
 def build_model(recipe: Recipe, vocabulary_size: int) -> T5ForConditionalGeneration:
@@ -69,9 +98,10 @@ def build_optimizers(model: T5ForConditionalGeneration, recipe: Recipe) -> dict[
     # T5 does not divide attention scores by the square root of the head's width: it starts queries that much smaller,
     # and their rate has to be smaller in proportion, or attention saturates within a few hundred steps.
     return {
-        "muon": torch.optim.Muon([{"params": matrices, "lr": recipe.muon_rate}, {"params": queries, "lr": recipe.query_rate}],
+        "muon": torch.optim.Muon([{"params": matrices, "lr": recipe.rates * recipe.muon_rate},
+                                  {"params": queries, "lr": recipe.rates * recipe.query_rate}],
                                  weight_decay=recipe.weight_decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
-        "adam": torch.optim.AdamW(others, lr=recipe.adam_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+        "adam": torch.optim.AdamW(others, lr=recipe.rates * recipe.adam_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
     }
 
 
@@ -81,13 +111,16 @@ def rate_factor(progress: float) -> float:
 
 
 def training_batch(streams: Streams, vocabulary: Vocabulary, recipe: Recipe, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(encoder input [B, 256], labels [B, 96]) of a step: a function of seed and step alone, so a resumed run sees the same."""
+    """(encoder input, labels) of a step: a function of seed and step alone, so a resumed run sees the same."""
     random = np.random.default_rng([recipe.seed, step])
-    shares = objective_shares(step)
-    examples = [
-        make_example(streams.window(WINDOW, random), OBJECTIVES[random.choice(len(OBJECTIVES), p=shares)], vocabulary, random)
-        for _ in range(recipe.batch)
-    ]
+    shares = objective_shares(step, trained=bool(recipe.start))
+    return _stacked([
+        make_example(streams.window(layout_of(objective).window, random), objective, vocabulary, random)
+        for objective in step_objectives(recipe.batch, shares, random)
+    ])
+
+
+def _stacked(examples: list[tuple[np.ndarray, np.ndarray]]) -> tuple[torch.Tensor, torch.Tensor]:
     return tuple(torch.from_numpy(np.stack(side)) for side in zip(*examples))
 
 
@@ -101,13 +134,13 @@ def heldout_losses(model, streams: Streams, vocabulary: Vocabulary, windows: int
     """Nats per target token on held-out documents, per stream and objective, with the same corruption every time."""
     losses = {}
     for name in streams.names:
-        kept = streams.heldout_windows(name, WINDOW, windows)
         for objective in OBJECTIVES:
+            kept = streams.heldout_windows(name, layout_of(objective).window, windows)
             random = np.random.default_rng([1, len(losses)])
             total = count = 0.0
             for first in range(0, len(kept), 32):
                 examples = [make_example(window, objective, vocabulary, random) for window in kept[first:first + 32]]
-                source, labels = (torch.from_numpy(np.stack(side)) for side in zip(*examples))
+                source, labels = _stacked(examples)
                 tokens = int((labels != -100).sum())
                 total += float(loss_of(model, source, labels)) * tokens
                 count += tokens
@@ -116,23 +149,22 @@ def heldout_losses(model, streams: Streams, vocabulary: Vocabulary, windows: int
     return losses
 
 
-def save_checkpoint(folder: Path, model, optimizers: dict, state: dict) -> None:
+def save_checkpoint(path: Path, model, optimizers: dict, state: dict) -> None:
     """Weights, optimiser state and counters in one safetensors file, written whole or not at all."""
     tensors = {f"model.{name}": tensor for name, tensor in model.named_parameters()}
     for kind, optimizer in optimizers.items():
         for index, entry in optimizer.state_dict()["state"].items():
             tensors |= {f"{kind}.{index}.{key}": value for key, value in entry.items()}
-    temporary = folder / "checkpoint.safetensors.tmp"
+    temporary = path.with_suffix(".tmp")
     save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary,
               metadata={"state": json.dumps(state)})
-    temporary.replace(folder / "checkpoint.safetensors")
+    temporary.replace(path)
 
 
-def load_checkpoint(folder: Path, model, optimizers: dict) -> dict:
+def load_checkpoint(path: Path, model, optimizers: dict) -> dict:
     """Restores what `save_checkpoint` wrote; counters at zero where there is no checkpoint."""
-    path = folder / "checkpoint.safetensors"
     if not path.exists():
-        return {"step": 0, "seconds": 0.0}
+        return {"step": 0, "seconds": 0.0, "tokens": 0}
     from safetensors import safe_open
 
     tensors = load_file(path)
@@ -157,10 +189,14 @@ def train(work: Path, minutes: float, recipe: Recipe, compile_model: bool, chang
     streams = Streams(work)
     vocabulary = Vocabulary.of(streams.tokenizer)
     model = build_model(recipe, len(streams.tokenizer))
+    if recipe.start:
+        model.load_state_dict(T5ForConditionalGeneration.from_pretrained(recipe.start, dtype=torch.float32).state_dict())
     optimizers = build_optimizers(model, recipe)
     base_rates = {kind: [group["lr"] for group in optimizer.param_groups] for kind, optimizer in optimizers.items()}
-    state = load_checkpoint(work, model, optimizers)
-    forward = torch.compile(model) if compile_model else model
+    checkpoint = work / "checkpoint.safetensors"
+    state = load_checkpoint(checkpoint, model, optimizers)
+    # Each layout of the objectives is compiled for its own lengths.
+    forward = torch.compile(model, dynamic=False) if compile_model else model
     budget = minutes * 60
     last_log = last_save = clock = time.monotonic()
     recent: list[float] = []
@@ -169,11 +205,15 @@ def train(work: Path, minutes: float, recipe: Recipe, compile_model: bool, chang
         if change:
             log.write(json.dumps(state | {"change": change}) + "\n")
         while state["seconds"] < budget:
-            factor = rate_factor(state["seconds"] / budget)
+            progress = state["seconds"] / budget
+            if progress >= 1.0 - DECAY_SHARE and not (work / "constant.safetensors").exists():
+                save_checkpoint(work / "constant.safetensors", model, optimizers, state)
+            factor = rate_factor(progress)
             for kind, optimizer in optimizers.items():
                 for group, rate in zip(optimizer.param_groups, base_rates[kind]):
                     group["lr"] = rate * factor
-            loss = loss_of(forward, *training_batch(streams, vocabulary, recipe, state["step"]))
+            source, labels = training_batch(streams, vocabulary, recipe, state["step"])
+            loss = loss_of(forward, source, labels)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for optimizer in optimizers.values():
@@ -181,21 +221,21 @@ def train(work: Path, minutes: float, recipe: Recipe, compile_model: bool, chang
                 optimizer.zero_grad()
             recent.append(loss.item())
             now = time.monotonic()
-            state = {"step": state["step"] + 1, "seconds": state["seconds"] + now - clock}
+            state = {"step": state["step"] + 1, "seconds": state["seconds"] + now - clock,
+                     "tokens": state["tokens"] + int((source != PAD).sum() + (labels != IGNORED_LABEL).sum())}
             clock = now
             if now - last_log > 60:
-                entry = state | {"loss": float(np.mean(recent)), "windows": state["step"] * recipe.batch}
+                entry = state | {"loss": float(np.mean(recent))}
                 if now - last_save > save_every:
-                    save_checkpoint(work, model, optimizers, state)
+                    save_checkpoint(checkpoint, model, optimizers, state)
                     entry["heldout"] = heldout_losses(model, streams, vocabulary)
                     last_save = time.monotonic()
                 print(json.dumps(entry), flush=True)
                 log.write(json.dumps(entry) + "\n")
                 log.flush()
                 recent, last_log = [], time.monotonic()
-        save_checkpoint(work, model, optimizers, state)
-        entry = state | {"final": True, "windows": state["step"] * recipe.batch,
-                         "heldout": heldout_losses(model, streams, vocabulary, windows=512)}
+        save_checkpoint(checkpoint, model, optimizers, state)
+        entry = state | {"final": True, "heldout": heldout_losses(model, streams, vocabulary, windows=512)}
         log.write(json.dumps(entry) + "\n")
 
 
@@ -206,17 +246,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="data folder with corpus/ and the tasks; without it only Python is used")
     parser.add_argument("--minutes", type=float, default=120.0, help="training time in all, over all calls")
     parser.add_argument("--compile", action="store_true", help="compile the model (needs a C++ compiler; faster)")
+    parser.add_argument("--start", metavar="DIR", help="a model made by this command, to be made better in a further stage")
+    parser.add_argument("--rates", type=float, help="multiplier of the learning rates (default: 1.0)")
     parser.add_argument("--change", default="", metavar="TEXT",
                         help="what is different from this call on, for the log and the model card")
     parser.add_argument("--export", type=Path, metavar="DIR", help="write the trained model to DIR instead of training")
     options = parser.parse_args(arguments)
-    recipe = Recipe()
+    recipe = recipe_of(options.work, options.start, options.rates)
     if options.export:
         streams = Streams(options.work)
         model = build_model(recipe, len(streams.tokenizer))
-        load_checkpoint(options.work, model, build_optimizers(model, recipe))
+        load_checkpoint(options.work / "checkpoint.safetensors", model, build_optimizers(model, recipe))
         write_model_folder(options.export, options.work, model, streams)
         return 0
+    if recipe.start:
+        # Another seed than the stages before, so that the same windows do not come again in the same order.
+        recipe = replace(recipe, seed=take_over(Path(recipe.start), options.work))
     prepare(options.work, options.data)
     train(options.work, options.minutes, recipe, options.compile, options.change)
     return 0

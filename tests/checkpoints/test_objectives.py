@@ -5,22 +5,24 @@ import numpy as np
 import pytest
 
 from checkpoints.objectives import (
-    DECODER_LENGTH,
-    ENCODER_LENGTH,
     IGNORED_LABEL,
+    INFILLING,
     MEAN_SPAN,
     NOISE_DENSITY,
     OBJECTIVES,
-    WINDOW,
+    SHARES,
     Vocabulary,
+    layout_of,
     make_example,
     random_spans,
     reconstruction,
     replace_spans,
     statement_spans,
+    step_objectives,
 )
 from checkpoints.tokenizer import EOS, MASK, PAD
 
+WINDOW = INFILLING.window
 SENTINELS = np.arange(900, 1000)
 
 
@@ -75,20 +77,22 @@ def test_source_and_target_put_together_are_the_window(seed: int) -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-@pytest.mark.parametrize("length", [WINDOW, 90])
-def test_examples_have_fixed_lengths_and_end_marks(objective: str, length: int) -> None:
+@pytest.mark.parametrize("length", [None, 90])
+def test_examples_have_fixed_lengths_and_end_marks(objective: str, length: int | None) -> None:
+    layout = layout_of(objective)
+    length = length or layout.window
     for seed in range(20):
         encoder, labels = make_example(window(seed, length), objective, vocabulary(), np.random.default_rng(seed))
-        assert encoder.shape == (ENCODER_LENGTH,) and labels.shape == (DECODER_LENGTH,)
+        assert encoder.shape == (layout.encoder,) and labels.shape == (layout.decoder,)
         text = encoder[encoder != PAD]
         assert text[-1] == EOS and (encoder[len(text):] == PAD).all()
         kept = labels[labels != IGNORED_LABEL]
         assert kept[0] == SENTINELS[0] and SENTINELS[0] in text
-        assert (kept[-1] == EOS) or len(kept) == DECODER_LENGTH, "only a target that was cut has no end mark"
+        assert (kept[-1] == EOS) or len(kept) == layout.decoder, "only a target that was cut has no end mark"
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_reconstruction_hides_a_fifth_of_what_it_asks_for(seed: int) -> None:
+def test_reconstruction_hides_its_share_of_what_it_asks_for(seed: int) -> None:
     tokens = window(seed)
     source, target = reconstruction(tokens, vocabulary(), np.random.default_rng(seed))
     place = int(np.flatnonzero(source == SENTINELS[0])[0])
@@ -98,5 +102,30 @@ def test_reconstruction_hides_a_fifth_of_what_it_asks_for(seed: int) -> None:
     visible = int((shown[:len(stretch)] != MASK).sum())
     assert (shown == MASK).sum() == len(random_spans(len(stretch), np.random.default_rng(0)))
     assert visible < len(stretch)
-    hidden = len(stretch) + len(tokens[:ENCODER_LENGTH - 2]) - place - len(stretch) - (len(shown) - int((shown == MASK).sum()))
+    hidden = len(stretch) + len(tokens[:INFILLING.encoder - 2]) - place - len(stretch) - (len(shown) - int((shown == MASK).sum()))
     assert hidden == round(len(stretch) * NOISE_DENSITY)
+
+
+def test_a_whole_window_fills_the_decoder_of_a_continuation() -> None:
+    for seed in range(20):
+        _, labels = make_example(window(seed, layout_of("prefix").window), "prefix", vocabulary(), np.random.default_rng(seed))
+        assert (labels != IGNORED_LABEL).all()
+
+
+def test_half_of_the_windows_lose_as_many_statements_as_the_decoder_holds() -> None:
+    totals = [sum(end - start + 1 for start, end in statement_spans(window(seed), vocabulary(), np.random.default_rng(seed)))
+              for seed in range(200)]
+    assert max(totals) <= INFILLING.decoder - 12
+    assert 80 <= sum(total > INFILLING.decoder - 24 for total in totals) <= 170
+
+
+def test_the_objectives_of_a_step_share_a_layout_and_come_by_their_shares() -> None:
+    counts = dict.fromkeys(OBJECTIVES, 0)
+    random = np.random.default_rng(0)
+    for _ in range(4000):
+        names = step_objectives(4, SHARES, random)
+        assert len(names) == 4 and len({layout_of(name) for name in names}) == 1
+        for name in names:
+            counts[name] += 1
+    for name, share in zip(OBJECTIVES, SHARES):
+        assert counts[name] / 16000 == pytest.approx(share, abs=0.02)

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -63,21 +65,21 @@ def test_training_lowers_the_loss_resumes_and_exports(work: Path, tmp_path: Path
     model = build_model(SMALL, len(prepared.tokenizer))
     optimizers = build_optimizers(model, SMALL)
     losses = trained(model, optimizers, 0, steps // 2)
-    save_checkpoint(tmp_path, model, optimizers, {"step": steps // 2, "seconds": 1.0})
+    save_checkpoint(tmp_path / "half.safetensors", model, optimizers, {"step": steps // 2, "seconds": 1.0, "tokens": 5})
     losses += trained(model, optimizers, steps // 2, steps)
     assert np.mean(losses[-8:]) < np.mean(losses[:8]) - 0.5
 
     resumed = build_model(SMALL, len(prepared.tokenizer))
     resumed_optimizers = build_optimizers(resumed, SMALL)
-    state = load_checkpoint(tmp_path, resumed, resumed_optimizers)
-    assert state == {"step": steps // 2, "seconds": 1.0}
+    state = load_checkpoint(tmp_path / "half.safetensors", resumed, resumed_optimizers)
+    assert state == {"step": steps // 2, "seconds": 1.0, "tokens": 5}
     trained(resumed, resumed_optimizers, steps // 2, steps)
     for (name, expected), (_, actual) in zip(model.named_parameters(), resumed.named_parameters()):
         assert torch.equal(expected, actual), name
 
 
-def test_the_command_trains_and_writes_a_loadable_folder(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretrain, "Recipe", lambda: SMALL)
+def test_the_command_trains_in_stages_and_writes_loadable_folders(work: Path, tmp_path: Path) -> None:
+    (work / "recipe.json").write_text(json.dumps(asdict(SMALL)), encoding="utf-8")
     assert pretrain.main(["--work", str(work), "--minutes", "0.02", "--change", "A trial."]) == 0
     assert pretrain.main(["--work", str(work), "--export", str(tmp_path / "model")]) == 0
     model = AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "model", dtype="auto")
@@ -86,6 +88,20 @@ def test_the_command_trains_and_writes_a_loadable_folder(work: Path, tmp_path: P
     last = json.loads((work / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     assert f"{last['step']:,} steps" in card and "| python |" in card
     assert "- After 0 steps, at 0 minutes: A trial." in card
+
+    further = tmp_path / "further"
+    further.mkdir()
+    for name in ("streams.safetensors", "report.json", "recipe.json"):
+        shutil.copy(work / name, further / name)
+    assert pretrain.main(["--work", str(further), "--start", str(tmp_path / "model"), "--rates", "0", "--minutes", "0.02"]) == 0
+    # A second call needs not say again what the folder was begun with; the model is replaced where it lies.
+    assert pretrain.main(["--work", str(further), "--export", str(tmp_path / "model")]) == 0
+    stages = json.loads((tmp_path / "model" / "training.json").read_text(encoding="utf-8"))
+    assert [stage["recipe"]["rates"] for stage in stages] == [1.0, 0.0] and stages[0]["tokens"] == last["tokens"]
+    assert "## Stage 2" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    continued = AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "model", dtype="auto")
+    for (name, expected), (_, actual) in zip(model.named_parameters(), continued.named_parameters()):
+        assert torch.equal(expected, actual), f"{name}: a stage without rates leaves the weights that it started from"
 
 
 def test_every_trained_parameter_has_an_optimizer() -> None:
