@@ -10,6 +10,10 @@ holds what the passes look at.
 A snippet (a constructor, a case without its switch, ...) may need text around it to be a file. `parse` tries
 the wrappers of the language in order and takes the first without an error, else the one with the fewest
 bytes in error. The wrapper's text is in no node, and spans are relative to the text that was given.
+
+Every parse has a parser of its own, since the scanner of Python's grammar carries marks of one broken text over to the
+next. On a few broken texts a grammar never comes to an end (TypeScript's on `class A {cost x = <T>(a = <T>(a = <T>(a`),
+so a parse has a time limit far above what any other text takes.
 """
 
 from __future__ import annotations
@@ -32,6 +36,8 @@ NODE, COMMENT, TOKEN, DROPPED = range(4)
 """What becomes of a grammar node: a node and a child, a node but no child, part of a name, nothing."""
 ERROR_KIND = 0xFFFF
 """The number that every grammar gives to what it cannot parse."""
+SECONDS, SECONDS_PER_BYTE = 2.0, 2e-5
+"""What one parse may take, whatever the text, and for each of its bytes; a megabyte of sound code takes half a second."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +183,7 @@ def decode(code: str | bytes) -> tuple[bytes, str, list[Diagnostic]]:
 class Grammar(NamedTuple):
     """What reading a tree of one language takes: numbers are those of its grammar."""
 
-    parser: Any
+    language: Any
     kinds: dict[int, tuple[str, int]]
     """Number of a node type -> its name, and what becomes of its nodes. The name is empty where a node's text is."""
     fields: dict[int | None, str | None]
@@ -189,9 +195,9 @@ def _grammar(name: str, language: Language) -> Grammar:
     with warnings.catch_warnings():
         # tree-sitter-languages builds its Language the way tree-sitter 0.21 warns about.
         warnings.simplefilter("ignore", FutureWarning)
-        from tree_sitter_languages import get_language, get_parser
+        from tree_sitter_languages import get_language
 
-        grammar, parser = get_language(name), get_parser(name)
+        grammar = get_language(name)
     kinds = {}
     for number in (*range(grammar.node_kind_count), ERROR_KIND):
         kind = grammar.node_kind_for_id(number)
@@ -202,11 +208,26 @@ def _grammar(name: str, language: Language) -> Grammar:
         if kind in language.token_nodes:
             kinds[number] = ("", TOKEN)
     fields = {number: grammar.field_name_for_id(number) for number in range(1, grammar.field_count + 1)}
-    return Grammar(parser, kinds, {None: None, **fields})
+    return Grammar(grammar, kinds, {None: None, **fields})
+
+
+def _root(grammar: Grammar, text: bytes) -> Any | None:
+    """The root of a text's tree, None where the grammar does not come to an end."""
+    from tree_sitter import Parser
+
+    parser = Parser()
+    parser.set_language(grammar.language)
+    parser.set_timeout_micros(int(1e6 * (SECONDS + SECONDS_PER_BYTE * len(text))))
+    try:
+        return parser.parse(text).root_node
+    except ValueError:  # what it raises at the limit
+        return None
 
 
 def parse(code: str | bytes, language: Language) -> SyntaxTree:
-    """Parse a file or snippet. Broken text never raises. Time and memory are linear in the text.
+    """Parse a file or snippet. Broken text never raises. Time and memory are linear in the text; each wrapper of the
+    language is tried for at most `SECONDS + SECONDS_PER_BYTE * bytes`, and a text that none is done with is a root with a
+    diagnostic.
 
     Raises:
         CodeTypeError: `code` is neither str nor bytes.
@@ -216,8 +237,8 @@ def parse(code: str | bytes, language: Language) -> SyntaxTree:
     for wrapper in language.wrappers:
         grammar = _grammar(wrapper.grammar or language.grammar, language)
         prefix = wrapper.prefix.encode()
-        root = grammar.parser.parse(prefix + text + wrapper.suffix.encode()).root_node
-        holder = _holder(root, wrapper, len(prefix), len(text))
+        root = _root(grammar, prefix + text + wrapper.suffix.encode())
+        holder = None if root is None else _holder(root, wrapper, len(prefix), len(text))
         if holder is None:
             continue
         cost = float(_error_bytes(root)) if root.has_error else 0.0
@@ -227,7 +248,14 @@ def parse(code: str | bytes, language: Language) -> SyntaxTree:
             best = (cost, root, holder, wrapper, grammar)
         if cost == 0:
             break
-    assert best is not None, "the first wrapper adds nothing and always holds"
+    if best is None:
+        # The first wrapper adds nothing and always holds, so no parse came to an end.
+        message = "the parser came to no end within its time limit"
+        diagnostics.append(Diagnostic("error", message, 0, len(text)))
+        wrapper = language.wrappers[0]
+        grammar = _grammar(wrapper.grammar or language.grammar, language)
+        empty = _root(grammar, b"")
+        best = (0.0, empty, empty, wrapper, grammar)
     cost, root, holder, wrapper, grammar = best
     offset = len(wrapper.prefix.encode())
     operators: dict[int, str] = {}
@@ -259,8 +287,8 @@ def _with_stand_ins(
         if not more:
             break
         found = {**operators, **more}
-        other = grammar.parser.parse(with_stand_ins(wrapped, found, rule)).root_node
-        inside = _holder(other, wrapper, len(wrapper.prefix.encode()), len(text))
+        other = _root(grammar, with_stand_ins(wrapped, found, rule))
+        inside = None if other is None else _holder(other, wrapper, len(wrapper.prefix.encode()), len(text))
         if inside is None or _error_bytes(other) >= cost:
             break
         cost, root, holder, operators = _error_bytes(other), other, inside, found

@@ -20,7 +20,7 @@ EXTRACTOR_VERSIONS: dict[str, tuple[int, str]] = {
     "go": (4, "a3459d51aaa3ea71"),
     "java": (4, "558a95cf72bfcfc7"),
     "javascript": (3, "0dcd8e92c7c47dca"),
-    "python": (4, "c848aefab5a7c8cf"),
+    "python": (5, "c848aefab5a7c8cf"),
     "typescript": (2, "32e0ff296f9ae786"),
 }
 

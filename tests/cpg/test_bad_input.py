@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cpg
-from cpg import CodePropertyGraph, extract
+from cpg import CodePropertyGraph, extract, parse
 from tests.cpg.mutants import OPERATIONS, RANGE, mutant, seeds
 from tests.cpg.samples import PROGRAMS
 
@@ -177,3 +177,37 @@ def test_damaged_code(language: str, data: st.DataObject) -> None:
     texts = seeds(language)
     first, second = (texts[data.draw(st.integers(0, len(texts) - 1))] for _ in range(2))
     hold(mutant(first, second, data.draw(STEPS)), language)
+
+
+def test_what_was_parsed_before_makes_no_difference() -> None:
+    """An f-string without an end leaves a mark in the scanner of Python's grammar, by which the next text is read otherwise."""
+    code = ":\n d"
+    fresh = extract(code, "python")
+    extract("f'", "python")
+    assert extract(code, "python") == fresh
+
+
+ENDLESS = "cost x = <T>(a = <T>(a = <T>(a "
+"""TypeScript's grammar goes on for ever on it within `class A {}`, one of the wrappers."""
+
+
+def test_a_wrapper_that_the_grammar_never_ends_with_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parse, "SECONDS", 0.2)
+    roots = []
+    root = parse._root
+    monkeypatch.setattr(parse, "_root", lambda grammar, text: roots.append(root(grammar, text)) or roots[-1])
+    graph = hold(ENDLESS, "typescript")
+    assert None in roots
+    assert graph.code == ENDLESS and len(graph.nodes) > 3
+    assert "time limit" not in " ".join(d.message for d in graph.diagnostics)
+
+
+def test_a_text_that_the_grammar_never_ends_with_is_a_root_with_a_diagnostic(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = parse._root
+    # No text is known on which all wrappers fail, so here the limit is passed by every text.
+    monkeypatch.setattr(parse, "_root", lambda grammar, text: None if text else root(grammar, text))
+    for language in LANGUAGES:
+        graph = hold("a = b", language)
+        assert graph.code == "a = b" and len(graph.nodes) == 1 and set(graph.nodes.point) == {None}
+        assert [(d.kind, d.start_byte, d.end_byte) for d in graph.diagnostics] == [("error", 0, 5)]
+        assert "no end within its time limit" in graph.diagnostics[0].message
