@@ -6,7 +6,11 @@
     ├── ArtefactError(ValueError)            a saved transducer that cannot be used
     │   ├── ArtefactContentError             missing, surplus, misshapen, truncated or altered content
     │   └── ArtefactVersionError             written in a schema that this release does not know
-    └── MissingArtefactError(FileNotFoundError)   no saved transducer or checkpoint where one is expected
+    ├── MissingArtefactError(FileNotFoundError)   no saved transducer or checkpoint where one is expected
+    ├── UnknownModelError(KeyError)          a short name that is neither an embedded nor a fetchable model
+    ├── MissingModelError(FileNotFoundError) a fetchable model that has not been fetched
+    └── FetchError(RuntimeError)             a model that cannot be fetched, converted or written
+        └── FetchDependencyError(ImportError)    a package that fetching needs is not installed
 """
 from __future__ import annotations
 
@@ -29,3 +33,22 @@ class ArtefactVersionError(ArtefactError):
 
 class MissingArtefactError(CheckpointError, FileNotFoundError):
     """No saved transducer or checkpoint where one is expected."""
+
+
+class UnknownModelError(CheckpointError, KeyError):
+    """A short name of no model. Its text is the message itself, not the quoted form that `KeyError` prints."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class MissingModelError(CheckpointError, FileNotFoundError):
+    """A fetchable model that has not been fetched."""
+
+
+class FetchError(CheckpointError, RuntimeError):
+    """A model that cannot be fetched, converted or written."""
+
+
+class FetchDependencyError(FetchError, ImportError):
+    """A package that fetching needs is not installed."""

@@ -31,7 +31,7 @@ DESIGNED_FILES = (
     "transducer/fusion/prompts.py", "transducer/fusion/published.py", "transducer/backbone.py", "transducer/model.py",
     "transducer/methods/__init__.py", "transducer/trainer.py", "transducer/measure.py", "transducer/train.py",
     "transducer/evaluate.py", "transducer/predict.py", "transducer/export.py", "checkpoints/pretrain.py",
-    "checkpoints/codet5-tiny/model.safetensors",
+    "checkpoints/fetch.py", "checkpoints/codet5-tiny/model.safetensors",
 )
 
 

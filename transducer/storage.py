@@ -6,10 +6,12 @@ import os
 import shutil
 from pathlib import Path
 
+from checkpoints.cache import cache_place
+
 
 def cache_folder() -> Path:
     """`$TRANSDUCER_CACHE`, else `~/.cache/transducer`; made when first asked for."""
-    folder = Path(os.environ.get("TRANSDUCER_CACHE") or Path.home() / ".cache" / "transducer")
+    folder = cache_place()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
