@@ -1,8 +1,11 @@
 """The folder of a saved transducer: schema, writing, strict reading.
 
-    transducer_config.json    schema, settings, backbone, task, languages, library versions, the tensors' shapes and hash
+    transducer_config.json    schema, settings, backbone, task, languages, licence, library versions, the tensors' shapes
+                              and hash, what was measured, and the run that it is from
     transducer.safetensors    the trained tensors and nothing else
-    README.md                 model card
+    README.md                 model card, made of the configuration alone
+
+The same tensors and facts give the same bytes, wherever the folder lies and whatever it is called.
 
 Never `adapter_config.json`, which loaders of other libraries would misread.
 """
@@ -12,21 +15,25 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from .artefact_card import transducer_card
 from .errors import ArtefactContentError, ArtefactError, ArtefactVersionError, MissingArtefactError
 
-SCHEMA = 1
+SCHEMA = 2
 CONFIG_FILE = "transducer_config.json"
 TENSOR_FILE = "transducer.safetensors"
 CARD_FILE = "README.md"
 RECORDED_PACKAGES = ("torch", "transformers", "safetensors")
-REQUIRED_FIELDS = {"schema": int, "settings": dict, "backbone": dict, "task": str, "languages": list, "packages": dict,
-                   "tensors": dict, "sha256": str, "results": dict}
-"""Fields of the configuration and what they hold."""
-BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width", "precision"}
+REQUIRED_FIELDS = {"schema": int, "settings": dict, "backbone": dict, "task": str, "languages": list, "license": str,
+                   "packages": dict, "tensors": dict, "sha256": str, "results": dict, "run": dict}
+"""Fields of the configuration and what they hold. `results` are figures by name, `run` is what made them."""
+BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width", "precision", "tokenizer", "family", "parameters"}
+"""Facts about the backbone. Where an older schema did not state them, `tokenizer` (a fingerprint) and `family` are empty
+and `parameters` is 0."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,13 @@ class Artefact:
 
 
 def write_artefact(folder: Path, tensors: dict, *, settings: dict, backbone: dict, task: str,
-                   languages: tuple[str, ...], results: dict) -> None:
+                   languages: Sequence[str], results: dict, run: dict | None = None, license: str = "") -> None:
     """Writes a transducer folder whole or not at all; an older one in its place is replaced.
+
+    Args:
+        results: figures by name, such as {"test loss": 1.5}; what is no number is a remark.
+        run: what made them, as `transducer.provenance` states it.
+        license: identifier as the Hugging Face hub knows it, or "".
 
     Raises:
         ArtefactError: the folder is there and holds something else; it is left alone.
@@ -66,15 +78,17 @@ def write_artefact(folder: Path, tensors: dict, *, settings: dict, backbone: dic
             "schema": SCHEMA,
             "task": task,
             "languages": list(languages),
+            "license": license,
             "settings": settings,
             "backbone": backbone,
             "packages": {name: version(name) for name in RECORDED_PACKAGES},
             "tensors": {name: list(tensor.shape) for name, tensor in sorted(tensors.items())},
             "sha256": _sha256(temporary / TENSOR_FILE),
             "results": results,
+            "run": run or {},
         }
         (temporary / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        (temporary / CARD_FILE).write_text(_card(folder.name, config), encoding="utf-8")
+        (temporary / CARD_FILE).write_text(transducer_card(config), encoding="utf-8")
         temporary.chmod(0o755)
         _put_in_place(temporary, folder)
     except BaseException:
@@ -110,6 +124,23 @@ def read_artefact(folder: Path) -> Artefact:
     from safetensors.torch import load_file
 
     folder = Path(folder)
+    config = read_configuration(folder)
+    try:
+        tensors = load_file(folder / TENSOR_FILE)
+    except SafetensorError as error:
+        raise _content_error(folder / TENSOR_FILE, f"truncated or no safetensors file ({error})") from error
+    if _sha256(folder / TENSOR_FILE) != config["sha256"]:
+        raise _content_error(folder / TENSOR_FILE, f"its SHA-256 is not the one that {CONFIG_FILE} states")
+    return Artefact(folder, config, tensors)
+
+
+def read_configuration(folder: Path) -> dict:
+    """The configuration of a transducer folder in the present schema; the tensors are not looked at.
+
+    Raises:
+        MissingArtefactError, ArtefactVersionError, ArtefactContentError: as `read_artefact`.
+    """
+    folder = Path(folder)
     for name in (CONFIG_FILE, TENSOR_FILE):
         if not (folder / name).is_file():
             raise MissingArtefactError(f"no {name} in {folder}; expected a transducer folder as written by "
@@ -118,14 +149,23 @@ def read_artefact(folder: Path) -> Artefact:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise _content_error(folder / CONFIG_FILE, f"not JSON ({error})") from error
+    if isinstance(config, dict) and config.get("schema") in MIGRATIONS and type(config["schema"]) is int:
+        config = MIGRATIONS[config["schema"]](config)
     _check_configuration(folder / CONFIG_FILE, config)
-    try:
-        tensors = load_file(folder / TENSOR_FILE)
-    except SafetensorError as error:
-        raise _content_error(folder / TENSOR_FILE, f"truncated or no safetensors file ({error})") from error
-    if _sha256(folder / TENSOR_FILE) != config["sha256"]:
-        raise _content_error(folder / TENSOR_FILE, f"its SHA-256 is not the one that {CONFIG_FILE} states")
-    return Artefact(folder, config, tensors)
+    return config
+
+
+def _from_schema_1(config: dict) -> dict:
+    """Schema 1 states neither licence nor run, and less of the backbone."""
+    backbone = config.get("backbone")
+    if isinstance(backbone, dict):
+        backbone = {"tokenizer": "", "family": "", "parameters": 0} | backbone
+    changed = {} if backbone is None else {"backbone": backbone}
+    return {"license": "", "run": {}} | config | changed
+
+
+MIGRATIONS = {1: _from_schema_1}
+"""Older schema -> what makes the present one of its configuration. `schema` stays what the file states."""
 
 
 def _check_configuration(path: Path, config: object) -> None:
@@ -138,8 +178,14 @@ def _check_configuration(path: Path, config: object) -> None:
     wrong = [name for name, kind in REQUIRED_FIELDS.items() if type(config.get(name)) is not kind]
     wrong += ["schema"] if type(schema) is int and schema < 1 else []
     wrong += ["backbone"] if "backbone" not in wrong and not BACKBONE_FIELDS <= config["backbone"].keys() else []
+    wrong += ["tensors"] if "tensors" not in wrong and not all(map(_is_shape, config["tensors"].values())) else []
+    wrong += ["languages"] if "languages" not in wrong and not all(isinstance(name, str) for name in config["languages"]) else []
     if wrong:
         raise _content_error(path, f"fields missing or of another kind than expected: {wrong}")
+
+
+def _is_shape(sides: object) -> bool:
+    return isinstance(sides, list) and all(type(side) is int and side >= 0 for side in sides)
 
 
 def folder_bytes(folder: Path) -> int:
@@ -153,39 +199,3 @@ def _content_error(path: Path, reason: str) -> ArtefactContentError:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _card(name: str, config: dict) -> str:
-    backbone, settings = config["backbone"], config["settings"]
-    count = sum(_product(shape) for shape in config["tensors"].values())
-    lines = [
-        f"# {name}",
-        "",
-        f"A transducer for the task `{config['task'] or 'unspecified'}`"
-        + (f" in {', '.join(config['languages'])}" if config["languages"] else "")
-        + f": {count:,} trained parameters in front of a frozen `{backbone['name']}`.",
-        "",
-        "| | |",
-        "|---|---|",
-        f"| backbone | `{backbone['name']}`, width {backbone['width']}, weights SHA-256 `{backbone['fingerprint']}` |",
-        *(f"| {key.replace('_', ' ')} | {value} |" for key, value in settings.items()),
-        "",
-        "## Measured results",
-        "",
-        *([f"- {key}: {value}" for key, value in config["results"].items()] or ["None recorded."]),
-        "",
-        "## Use",
-        "",
-        "```",
-        "python -m transducer.predict --transducer FOLDER FILE",
-        "```",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _product(shape: list[int]) -> int:
-    result = 1
-    for side in shape:
-        result *= side
-    return result

@@ -11,6 +11,7 @@
     ├── BackboneError(ValueError)                    a language model that cannot be loaded or is of no known family
     │   └── BackboneMismatchError                    an artefact made for another language model than the one given
     ├── OutputExistsError(FileExistsError)           an output that would be overwritten
+    ├── HubError(OSError)                            a hub that cannot be reached, or refuses what was asked of it
     ├── DependencyError(ImportError)                 an optional library that is absent or cannot serve the request
     └── TrainingError(RuntimeError)                  a run that cannot go on, such as one whose loss is not a number
 
@@ -82,6 +83,10 @@ class BackboneMismatchError(BackboneError):
 
 class OutputExistsError(TransducerError, FileExistsError):
     """An output that would be overwritten without having been asked to."""
+
+
+class HubError(TransducerError, OSError):
+    """A hub that cannot be reached, or refuses what was asked of it."""
 
 
 class DependencyError(TransducerError, ImportError):

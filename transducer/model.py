@@ -10,24 +10,29 @@ one behind `k` prompts: `W_o = 0`, so no token's embedding is changed until trai
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from checkpoints import EMBEDDED_MODELS
 from checkpoints.artefact import Artefact, read_artefact, write_artefact
+from checkpoints.artefact_card import is_public
 
 from .backbone import Backbone, load_backbone
+from .compatibility import backbone_record, check_backbone
 from .config import TransducerSettings, require_fields, resolve
-from .errors import BackboneMismatchError
+from .errors import ConfigurationError
 from .features import node_features
 from .fusion import build_fusion, rank_within_budget
 from .gve import GraphVectorizationEngine
 from .gve.published import RANK as PUBLISHED_RANK
 from .gve.published import PublishedVectorizationEngine
+from .hub import located, push
 from .adapted_model import InputModel
 from .tensors import graph_batch
 
@@ -35,7 +40,8 @@ from .tensors import graph_batch
 class TransducerModel(InputModel):
     """A frozen backbone with a Graph Vectorization Engine and an Attention-Based Fusion Layer in front.
 
-    `task` is the name of the task that a loaded transducer was trained for.
+    `recorded` is what a saved transducer states beside settings, backbone and tensors: task, languages, results, run and
+    licence, empty in a new one.
 
     Args:
         backbone: the frozen model.
@@ -57,14 +63,16 @@ class TransducerModel(InputModel):
         self.rank = settings.rank or (PUBLISHED_RANK if published else rank_within_budget(
             width, prompt_count=settings.prompts, fusion=settings.fusion, layer=settings.layer,
             layer_count=settings.layer_count, heads=settings.heads))
-        self.gve = (PublishedVectorizationEngine(width, engine=engine) if published else GraphVectorizationEngine(
-            width, self.rank, layer=settings.layer, layer_count=settings.layer_count, heads=settings.heads, engine=engine,
-            relations=settings.relations))
-        self.fusion = build_fusion(
-            settings.fusion, embedding_width=width, rank=self.rank, prompt_count=settings.prompts,
-            embedding_scale=backbone.embedding_scale, initial_prompts=sampled_embeddings(backbone, settings.prompts))
-        self.task = ""
+        sized = replace(settings, rank=self.rank)
+        self.gve = sized_gve(sized, width, engine)
+        self.fusion = sized_fusion(sized, width, backbone.embedding_scale, sampled_embeddings(backbone, settings.prompts))
+        self.recorded = dict(NOTHING_RECORDED)
         self._enabled = True
+
+    @property
+    def task(self) -> str:
+        """Name of the task that a loaded transducer was trained for."""
+        return self.recorded["task"]
 
     @classmethod
     def make_settings(cls, given: dict, transducer: TransducerSettings) -> TransducerSettings:
@@ -97,35 +105,75 @@ class TransducerModel(InputModel):
     def load(self, folder: Path) -> None:
         self._restore(read_artefact(folder))
 
-    def save_pretrained(self, folder: Path | str, *, task: str = "", languages: tuple[str, ...] = (),
-                        results: dict | None = None) -> None:
-        """Writes the three files of a transducer folder; a folder that exists is replaced whole."""
-        write_artefact(Path(folder), self.tensors(), settings=self.settings.to_dict() | {"rank": self.rank},
-                       backbone={"name": self.backbone.name, "revision": self.backbone.revision,
-                                 "fingerprint": self.backbone.fingerprint, "width": self.backbone.width,
-                                 "precision": self.backbone.precision},
-                       task=task, languages=languages, results=results or {})
+    def save_pretrained(self, folder: Path | str, *, task: str | None = None, languages: Sequence[str] | None = None,
+                        results: dict | None = None, run: dict | None = None, license: str | None = None,
+                        base_model: str = "") -> None:
+        """Writes the three files of a transducer folder; a folder that exists is replaced whole.
+
+        Args:
+            base_model: the name under which those who load the transducer find its model; empty: as it was loaded here.
+            others: those of `checkpoints.artefact.write_artefact`; what is None stays as it was loaded.
+        """
+        given = {"task": task, "languages": languages, "results": results, "run": run, "license": license}
+        recorded = self.recorded | {name: value for name, value in given.items() if value is not None}
+        backbone = backbone_record(self.backbone)
+        # A backbone that was lent for saving may compute in another precision than training did.
+        backbone["precision"] = recorded.pop("precision") or backbone["precision"]
+        if base_model and base_model != backbone["name"]:
+            backbone |= {"name": base_model, "revision": None}
+        write_artefact(Path(folder), self.tensors(), settings=self.settings.to_dict() | {"rank": self.rank}, backbone=backbone,
+                       **recorded)
+
+    def push_to_hub(self, repo_id: str, *, revision: str | None = None, private: bool | None = None, token: str | None = None,
+                    message: str = "", license: str | None = None, base_model: str = "") -> str:
+        """Commits the transducer to a repository of the Hugging Face hub, see `hub.push`; the commit's address.
+
+        Args:
+            license, base_model: as in `save_pretrained`.
+
+        Raises:
+            HubError: it cannot be pushed; the message says why.
+            ConfigurationError: the base model has no name that others could load it by.
+        """
+        name = base_model or self.backbone.name
+        if not is_public(name) or not base_model and name not in EMBEDDED_MODELS and Path(name).is_dir():
+            raise ConfigurationError(f"the base model of a transducer on the hub must have a name that others can load it by, got the "
+                                     f"folder {name!r}; give its hub id (--base-model, base_model=)")
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) / "transducer"
+            self.save_pretrained(folder, license=license, base_model=base_model)
+            return push(folder, repo_id, revision=revision, private=private, token=token, message=message)
 
     @classmethod
     def from_pretrained(cls, folder: Path | str, backbone: Backbone | None = None, *, precision: str = "",
-                        engine: str = "auto") -> TransducerModel:
+                        engine: str = "auto", allow_mismatch: bool = False, revision: str | None = None,
+                        token: str | None = None) -> TransducerModel:
         """A saved transducer on its backbone, which is loaded by the name in the artefact unless one is given, and
         computes in the precision that the transducer was trained in unless another is.
 
+        Args:
+            folder: a transducer folder, or the id of a repository on the hub, such as user/name.
+            revision, token: of that repository.
+            allow_mismatch: takes a backbone with other weights, of the same width, family and tokenizer: a fine-tune of the
+                model that the transducer was made for. One line of the log says what differs.
+
         Raises:
             MissingArtefactError, ArtefactContentError, ArtefactVersionError: the folder cannot be used.
+            HubError: the repository cannot be had.
             BackboneMismatchError: the backbone is not the one that the transducer was made for.
         """
-        artefact = read_artefact(Path(folder))
+        artefact = read_artefact(located(folder, revision, token))
         made_for = artefact.config["backbone"]
         backbone = backbone or load_backbone(made_for["name"], precision or made_for["precision"], made_for["revision"])
-        if backbone.fingerprint != made_for["fingerprint"]:
-            raise BackboneMismatchError(
-                f"transducer {folder} was made for {made_for['name']} (weights {made_for['fingerprint'][:12]}), got "
-                f"{backbone.name} (weights {backbone.fingerprint[:12]}); give that model, or train again on this one")
+        matches = check_backbone(str(folder), made_for, backbone, allow_mismatch)
         model = cls(backbone, TransducerSettings.from_dict(artefact.config["settings"]), engine).to(backbone.device)
         model.method = "published" if model.settings.fusion == "published" else "transducer"
-        model.task = artefact.config["task"]
+        model.recorded = {name: artefact.config[name] for name in NOTHING_RECORDED if name != "precision"}
+        model.recorded["precision"] = made_for["precision"]
+        if not matches:
+            # Saved again, it states this backbone; the figures stay those of the other one.
+            measured_on = {"model": made_for["name"], "model_fingerprint": made_for["fingerprint"]}
+            model.recorded["run"] = measured_on | model.recorded["run"]
         model._restore(artefact)
         return model.eval()
 
@@ -135,6 +183,32 @@ class TransducerModel(InputModel):
         with torch.no_grad():
             for name, parameter in expected.items():
                 parameter.copy_(artefact.tensors[name])
+
+
+NOTHING_RECORDED = {"task": "", "languages": (), "results": {}, "run": {}, "license": "", "precision": ""}
+"""Facts of a transducer that was not loaded."""
+
+
+def sized_gve(settings: TransducerSettings, width: int, engine: str) -> nn.Module:
+    """The GVE for a backbone of a width; `settings.rank` is not 0."""
+    if settings.fusion == "published":
+        return PublishedVectorizationEngine(width, engine=engine)
+    return GraphVectorizationEngine(width, settings.rank, layer=settings.layer, layer_count=settings.layer_count,
+                                    heads=settings.heads, engine=engine, relations=settings.relations)
+
+
+def sized_fusion(settings: TransducerSettings, width: int, embedding_scale: float = 1.0,
+                 initial_prompts: Tensor | None = None) -> nn.Module:
+    """The ABFL for a backbone of a width; `settings.rank` is not 0."""
+    return build_fusion(settings.fusion, embedding_width=width, rank=settings.rank, prompt_count=settings.prompts,
+                        embedding_scale=embedding_scale, initial_prompts=initial_prompts)
+
+
+def trained_shapes(settings: TransducerSettings, width: int) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of the tensors of a saved transducer with these settings; no backbone is needed."""
+    parts = {"gve": sized_gve(settings, width, "torch"), "fusion": sized_fusion(settings, width)}
+    return {f"{part}.{name}": tuple(parameter.shape) for part, module in parts.items()
+            for name, parameter in module.named_parameters()}
 
 
 def sampled_embeddings(backbone: Backbone, count: int) -> Tensor | None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from .commands import CommandParser, command_line
 from .config import GENERATION_FIELDS, TrainSettings, add_options, resolve
 from .errors import ConfigurationError, DataError
+from .saved import add_saved_options, load_saved, saved_folder
 
 if TYPE_CHECKING:
     from cpg import CodePropertyGraph
@@ -26,10 +27,9 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     parser = CommandParser(prog="python -m transducer.predict", description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, metavar="FILE", help="source file; for assert with the placeholder \"<AssertPlaceHolder>\"")
-    parser.add_argument("--transducer", type=Path, required=True, help="folder of a saved transducer")
+    add_saved_options(parser)
     parser.add_argument("--focal", type=Path, nargs="*", default=[], metavar="FILE", help="files that define the function under test")
     parser.add_argument("--function", default="", metavar="NAME", help="the function of the file that is meant, for tasks without a placeholder")
-    parser.add_argument("--model", help="the backbone, where it is not to be found under the name in the transducer")
     parser.add_argument("--language", default="", help="language of the file; by default told by its suffix")
     add_options(parser, TrainSettings, GENERATION_FIELDS)
     parser.add_argument("--write", action="store_true", help="replace the placeholder in the file by the answer")
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     from checkpoints.artefact import read_artefact
     from tasks import get_task
 
-    task = get_task(read_artefact(options.transducer).config["task"] or settings.task)
+    task = get_task(read_artefact(saved_folder(options)).config["task"] or settings.task)
     settings = settings.for_task(task)
     language = options.language or _language_of(options.file, task)
     task.check_language(language)
@@ -55,13 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         source = _function_source(text, language, options.function, options.file)
 
-    from .backbone import load_backbone
     from .evaluate import predict
-    from .model import TransducerModel
     from .prepare import Preparer
 
-    backbone = load_backbone(options.model) if options.model else None
-    model = TransducerModel.from_pretrained(options.transducer, backbone)
+    model = load_saved(options)
     preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)
     answer = predict(model, preparer, [(source, language)], beams=settings.beams)[0]
     if options.json:

@@ -23,6 +23,7 @@ from checkpoints.errors import ArtefactContentError, ArtefactError, ArtefactVers
 from tests.transducer import tiny
 from transducer import TransducerModel, load_backbone
 from transducer.backbone import Backbone
+from transducer.compatibility import tokenizer_fingerprint
 from transducer.config import TransducerSettings
 from transducer.errors import BackboneMismatchError, ConfigurationError
 from transducer.methods import METHODS, method_class
@@ -98,7 +99,9 @@ def test_the_configuration_says_what_it_is_for(folder: Path, backbone: Backbone,
     assert config.keys() == set(REQUIRED_FIELDS)
     assert config["schema"] == SCHEMA and config["task"] == "assert" and config["languages"] == ["java", "python"]
     assert config["backbone"] == {"name": str(model_folder), "revision": None, "fingerprint": backbone.fingerprint, "width": 32,
-                                  "precision": "float32"}
+                                  "precision": "float32", "family": "t5",
+                                  "tokenizer": tokenizer_fingerprint(backbone.tokenizer),
+                                  "parameters": sum(each.numel() for each in backbone.model.parameters())}
     assert config["settings"] == TransducerSettings(rank=config["settings"]["rank"]).to_dict() and config["settings"]["rank"] >= 8
     assert config["packages"].keys() == set(artefact_module.RECORDED_PACKAGES)
 
@@ -106,7 +109,7 @@ def test_the_configuration_says_what_it_is_for(folder: Path, backbone: Backbone,
 def test_the_card_shows_results_and_use(folder: Path, backbone: Backbone) -> None:
     card = (folder / CARD_FILE).read_text(encoding="utf-8")
     count = sum(tensor.numel() for tensor in load_file(folder / TENSOR_FILE).values())
-    for text in (f"{count:,} trained parameters", backbone.fingerprint, "- test loss: 1.5", "- exact_match: 3.25",
+    for text in (f"{count:,} trained parameters", backbone.fingerprint, "| test loss | 1.5 |", "| exact_match | 3.25 |",
                  "java, python", "python -m transducer.predict"):
         assert text in card, text
 
@@ -125,10 +128,10 @@ def test_a_save_that_fails_leaves_what_was_there(
         folder: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    def full_disk(name: str, config: dict) -> str:
+    def full_disk(config: dict) -> str:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(artefact_module, "_card", full_disk)
+    monkeypatch.setattr(artefact_module, "transducer_card", full_disk)
     with pytest.raises(OSError, match="No space left"):
         TransducerModel(backbone, TransducerSettings(fusion="aligned")).save_pretrained(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -254,7 +257,8 @@ def test_loading_checks_before_it_writes(folder: Path, backbone: Backbone) -> No
 
 def test_reading_returns_what_was_written(tmp_path: Path) -> None:
     tensors = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(1)}
-    backbone = {"name": "some/model", "revision": "abc", "fingerprint": "f" * 64, "width": 3, "precision": "float32"}
+    backbone = {"name": "some/model", "revision": "abc", "fingerprint": "f" * 64, "width": 3, "precision": "float32",
+                "tokenizer": "e" * 64, "family": "t5", "parameters": 9}
     write_artefact(tmp_path / "deep" / "folder", tensors, settings={"rank": 8}, backbone=backbone, task="", languages=(), results={})
     found = read_artefact(tmp_path / "deep" / "folder")
     assert found.config["backbone"] == backbone and found.config["settings"] == {"rank": 8}

@@ -1,0 +1,34 @@
+"""What the commands that use a saved transducer share: its flags, and loading it."""
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .model import TransducerModel
+
+
+def add_saved_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--transducer", required=True, metavar="FOLDER_OR_ID",
+                        help="folder of a saved transducer, or its id on the hub (user/name)")
+    parser.add_argument("--transducer-revision", default="", metavar="TEXT", help="branch, tag or commit of a transducer on the hub")
+    parser.add_argument("--model", help="the backbone, where it is not to be found under the name in the transducer")
+    parser.add_argument("--allow-mismatch", action="store_true", help="take a backbone with other weights than the transducer was made "
+                        "for, of the same width, family and tokenizer: a fine-tune of the same model")
+
+
+def saved_folder(options: argparse.Namespace) -> Path:
+    """The folder that the flags name; a transducer on the hub is fetched."""
+    from .hub import located
+
+    return located(options.transducer, options.transducer_revision or None)
+
+
+def load_saved(options: argparse.Namespace) -> TransducerModel:
+    """The transducer that the flags name, on its backbone."""
+    from .backbone import load_backbone
+    from .model import TransducerModel
+
+    folder = saved_folder(options)
+    backbone = load_backbone(options.model) if options.model else None
+    return TransducerModel.from_pretrained(folder, backbone, allow_mismatch=options.allow_mismatch)
