@@ -150,7 +150,7 @@ def _result_notes(config: dict, rows: list[dict]) -> list[str]:
 
 def _training_facts(run: dict) -> Iterable[tuple[str, object]]:
     for name, value in run.items():
-        if name in ("rows", "signatures", "clean_scores", "near_duplicate_percent", "remark", "model_fingerprint"):
+        if name in ("rows", "signatures", "clean_scores", "near_duplicate_percent", "remark", "model", "model_fingerprint"):
             continue
         if isinstance(value, dict):
             value = ", ".join(f"{key} {part}" for key, part in value.items())

@@ -1,43 +1,102 @@
-"""Writes the transducer of a run as a folder of its own, checked against the model that it is for.
+"""Writes the transducer of a run as a folder of its own, checked against the model that it is for; pushes it to the hub.
 
-    python -m transducer.export --run runs/assert --model codet5-tiny --to my-transducer
+    python -m transducer.export --run runs/assert --model codet5-tiny --to my-transducer --license apache-2.0
+    python -m transducer.export --run runs/assert --model Salesforce/codet5-base --push user/assert-java
+
+What is exported is whole: the tensors, what they are for, the run that made them and what it measured, and a model card
+made of these. Exported again from anywhere, it is the same bytes.
 """
 from __future__ import annotations
 
-import json
+import argparse
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .commands import CommandParser, command_line
+from .commands import DONE, CommandParser, command_line
 from .errors import ConfigurationError, OutputExistsError
+
+if TYPE_CHECKING:
+    from .model import TransducerModel
+
+LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = CommandParser(prog="python -m transducer.export", description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, required=True, help="a run folder written by transducer.train")
+    parser.add_argument("--run", type=Path, required=True, metavar="FOLDER",
+                        help="a run folder written by transducer.train or transducer.compare, or a transducer folder")
     parser.add_argument("--model", required=True, help="the model it is for: embedded name, folder or hub id")
-    parser.add_argument("--to", type=Path, required=True, help="the folder to write")
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="the folder to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a transducer in that folder")
+    parser.add_argument("--license", metavar="ID", help="the licence of what is exported, as the hub names it: apache-2.0, mit, ...")
+    parser.add_argument("--base-model", default="", metavar="ID", help="the name under which others find the model, where --model is a "
+                        "folder: its hub id")
+    parser.add_argument("--allow-mismatch", action="store_true", help="take a model with other weights than the transducer was trained "
+                        "on, of the same width, family and tokenizer; the card says so")
+    parser.add_argument("--push", default="", metavar="ID", help="commit it to this repository of the hub (user/name)")
+    parser.add_argument("--push-revision", default="", metavar="BRANCH", help="the branch to commit to (default: main)")
+    parser.add_argument("--private", action="store_true", default=None, help="make the repository private where it is not there")
     options = parser.parse_args(arguments)
-
-    from checkpoints.artefact import CONFIG_FILE, folder_bytes
-
-    if not (options.run / "config.json").exists():
-        raise ConfigurationError(f"--run {options.run} is no run folder (it has no config.json); "
-                                 "give the --output of a training")
-    if options.to.exists() and not (options.overwrite and (options.to / CONFIG_FILE).exists()):
-        remedy = "give --overwrite to replace it" if (options.to / CONFIG_FILE).exists() else "it holds no transducer; give another"
-        raise OutputExistsError(f"--to {options.to} exists; {remedy}")
+    _check(options)
+    source, facts = _source(options.run)
 
     from .backbone import load_backbone
     from .model import TransducerModel
 
-    source = options.run / "transducer"
-    model = TransducerModel.from_pretrained(source, load_backbone(options.model, "float32"))
-    config = json.loads((source / CONFIG_FILE).read_text(encoding="utf-8"))
+    backbone = load_backbone(options.model, "float32")
+    model = TransducerModel.from_pretrained(source, backbone, allow_mismatch=options.allow_mismatch)
     model.backbone.name = options.model
-    model.save_pretrained(options.to, task=config["task"], languages=tuple(config["languages"]), results=config["results"])
+    model.recorded |= facts
+    if options.license:
+        model.recorded["license"] = options.license
+    if options.to:
+        _write(model, options)
+    if options.push:
+        url = model.push_to_hub(options.push, revision=options.push_revision or None, private=options.private,
+                                base_model=options.base_model, message=f"Transducer for {model.task or 'an unspecified task'}")
+        print(f"pushed to {url}")
+    return DONE
+
+
+def _check(options: argparse.Namespace) -> None:
+    """What can be told before anything is loaded."""
+    from checkpoints.artefact import CONFIG_FILE
+
+    if not (options.to or options.push):
+        raise ConfigurationError("nothing to write to: give --to FOLDER, --push user/name, or both")
+    if not options.push and (options.push_revision or options.private):
+        raise ConfigurationError("--push-revision and --private say how to push; give --push user/name too")
+    if options.license and not LICENSE.fullmatch(options.license):
+        raise ConfigurationError(f"--license {options.license!r} is no identifier, expected one such as apache-2.0, mit or other")
+    if options.to and options.to.exists() and not (options.overwrite and (options.to / CONFIG_FILE).exists()):
+        remedy = "give --overwrite to replace it" if (options.to / CONFIG_FILE).exists() else "it holds no transducer; give another"
+        raise OutputExistsError(f"--to {options.to} exists; {remedy}")
+
+
+def _source(run: Path) -> tuple[Path, dict]:
+    """The transducer folder to export, and what its run says about it beyond what it states itself."""
+    from checkpoints.artefact import CONFIG_FILE
+    from checkpoints.errors import MissingArtefactError
+
+    if (run / CONFIG_FILE).exists():
+        return run, {}
+    from .provenance import run_facts
+
+    results, facts = run_facts(run)
+    source = run / "transducer"
+    if not (source / CONFIG_FILE).exists():
+        others = sorted(str(path.parent.parent) for path in run.glob(f"runs/*/transducer/{CONFIG_FILE}"))
+        remedy = f"give one of: {', '.join(others)}" if others else "give a run whose method is a transducer and that has begun to save"
+        raise MissingArtefactError(f"no {CONFIG_FILE} in {source}: the run's own method left no transducer; {remedy}")
+    return source, {"run": facts} | ({"results": results} if results else {})
+
+
+def _write(model: TransducerModel, options: argparse.Namespace) -> None:
+    from checkpoints.artefact import folder_bytes
+
+    model.save_pretrained(options.to, base_model=options.base_model)
     print(f"{options.to}: {model.trainable_count():,} parameters, {folder_bytes(options.to):,} bytes, for {options.model}")
-    return 0
 
 
 if __name__ == "__main__":

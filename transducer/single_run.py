@@ -30,6 +30,7 @@ from .methods import build_method, method_class
 from .model import TransducerModel
 from .prepare import Preparer
 from .processes import is_main_process
+from .provenance import card_results
 from .run_data import RunData
 from .storage import write_json_lines
 from .trainer import AdapterTrainer, ExampleLoss, evaluation_loss, fit
@@ -158,7 +159,7 @@ class SingleRun:
         target = self._folder / model.artefact
         if isinstance(model, TransducerModel):
             languages = tuple(sorted({example.language for example in self._data.examples.train}))
-            model.save_pretrained(target, task=self._task.name, languages=languages, results=_card_results(self.row))
+            model.save_pretrained(target, task=self._task.name, languages=languages, results=card_results(self.row))
             return
         if target.exists():
             shutil.rmtree(target)
@@ -174,9 +175,3 @@ def new_row(settings: RunSettings, examples: Data, backbone: Backbone, specifica
         data_hash=examples.content_hash, **counts, model=backbone.name, model_fingerprint=backbone.fingerprint,
         precision=backbone.precision, remark=kind.remark, learning_rate=settings.learning_rate or kind.default_learning_rate,
         epochs=settings.epochs, hardware=hardware(), packages=package_versions(), git_commit=git_commit())
-
-
-def _card_results(row: ResultRow) -> dict:
-    facts = {"data": f"{row.data} ({row.train_examples:,} train, {row.test_examples:,} test examples)", "seed": row.seed,
-             "valid loss": row.valid_loss, "test loss": row.test_loss, **row.scores}
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in facts.items() if value is not None}

@@ -19,6 +19,7 @@ from transducer.backbone import Backbone
 from transducer.commands import command_line
 from transducer.config import TransducerSettings
 from transducer.errors import ConfigurationError, HubError
+from transducer.export import main as export_main
 from transducer.hub import FILES, located, push
 from transducer.predict import main as predict_main
 
@@ -232,3 +233,17 @@ def test_predict_takes_an_id(hub: FakeHub, model: TransducerModel, model_folder:
     assert command_line(predict_main, arguments) == 1
     assert "holds no transducer" in capsys.readouterr().err
     assert command_line(predict_main, ["--transducer-revision", "v1", *arguments]) == 0
+
+
+def test_export_pushes(hub: FakeHub, run: Path, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                       capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    arguments = ["--run", str(run), "--model", str(model_folder), "--base-model", BASE, "--license", "mit", "--to", str(tmp_path / "mine"),
+                 "--push", "me/mine", "--push-revision", "v1", "--private"]
+    assert command_line(export_main, arguments) == 0
+    repository = hub.repositories["me/mine"]
+    assert repository.private and f"pushed to {hub.url}/me/mine/commit/{repository.branches['v1']}" in capsys.readouterr().out
+    files = repository.commits[repository.branches["v1"]]
+    assert all(files[name] == (tmp_path / "mine" / name).read_bytes() for name in FILES)
+    assert repository.messages[-1] == "Transducer for assert"
+    assert CONFIG_FILE not in repository.commits[repository.branches["main"]]
