@@ -34,7 +34,7 @@ from .gve.published import RANK as PUBLISHED_RANK
 from .gve.published import PublishedVectorizationEngine
 from .hub import located, push
 from .adapted_model import InputModel
-from .tensors import graph_batch
+from .tensors import GraphBatch, graph_batch
 
 
 class TransducerModel(InputModel):
@@ -84,9 +84,19 @@ class TransducerModel(InputModel):
         embeddings = self.backbone.model.get_input_embeddings()(input_ids)
         if not self._enabled:
             return embeddings, attention_mask
-        batch = graph | {"input_ids": input_ids}
-        graphs = graph_batch(batch, node_features(self.backbone.embedding_weight, batch))
+        graphs = self._graphs(input_ids, graph)
         return self.fusion(embeddings, attention_mask, self.gve(graphs), graphs)
+
+    @torch.no_grad()
+    def explain(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> dict[str, Tensor]:
+        """By what weights the parts of the fusion read the nodes of a collated batch: see `CombinedFusion.explain`."""
+        graphs = self._graphs(input_ids, graph)
+        embeddings = self.backbone.model.get_input_embeddings()(input_ids)
+        return self.fusion.explain(embeddings, attention_mask, self.gve(graphs), graphs)
+
+    def _graphs(self, input_ids: Tensor, graph: dict[str, Tensor]) -> GraphBatch:
+        batch = graph | {"input_ids": input_ids}
+        return graph_batch(batch, node_features(self.backbone.embedding_weight, batch))
 
     @contextmanager
     def disabled(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ content. ``W`` lets this reading use other directions of the shared up-projectio
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -31,3 +32,9 @@ class AlignedReading(TokenReading):
         mapped = functional.linear(view.node_vectors, self.weight)  # [N, r]
         with_nothing = functional.pad(mapped, (0, 0, 1, 0))  # [1 + N, r], row 0 for tokens that no node covers
         return functional.embedding(view.batch.token_node + 1, with_nothing)
+
+    def weights(self, tokens: Tensor, view: GraphView) -> Tensor:
+        covering = view.batch.token_node  # [B, T]
+        first = torch.searchsorted(view.batch.node_graph, torch.arange(len(covering), device=covering.device))  # [B]
+        column = torch.where(covering >= 0, covering - first.unsqueeze(-1) + 1, 0)  # [B, T]
+        return functional.one_hot(column, 1 + view.padded.present.shape[1]).to(view.node_vectors.dtype)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from transducer.fusion.base import GraphView, TokenReading, attend_or_abstain
+from transducer.fusion.base import GraphView, TokenReading, attend_or_abstain, attention_weights
 from transducer.gve.base import normal, orthogonal
 
 
@@ -36,7 +36,13 @@ class AttentionReading(TokenReading):
 
     def forward(self, tokens: Tensor, view: GraphView) -> Tensor:
         nodes, present = view.padded
-        queries = functional.linear(tokens, self.query_weight)  # [B, T, r]
-        keys = functional.linear(nodes, self.key_weight)  # [B, M, r]
         values = functional.linear(nodes, self.value_weight)  # [B, M, r]
-        return attend_or_abstain(queries, keys, values, present, self.null_key)
+        return attend_or_abstain(*self._queries_and_keys(tokens, nodes), values, present, self.null_key)
+
+    def weights(self, tokens: Tensor, view: GraphView) -> Tensor:
+        nodes, present = view.padded
+        return attention_weights(*self._queries_and_keys(tokens, nodes), present, self.null_key)
+
+    def _queries_and_keys(self, tokens: Tensor, nodes: Tensor) -> tuple[Tensor, Tensor]:
+        """``[B, T, r]`` and ``[B, M, r]``."""
+        return functional.linear(tokens, self.query_weight), functional.linear(nodes, self.key_weight)

@@ -73,6 +73,14 @@ class TokenReading(nn.Module, ABC):
     def forward(self, tokens: Tensor, view: GraphView) -> Tensor:
         """Readings ``[B, T, r]`` from normalised token embeddings ``[B, T, D]``; zero where nothing is read."""
 
+    @abstractmethod
+    def weights(self, tokens: Tensor, view: GraphView) -> Tensor:
+        """What ``forward`` reads by: ``[B, T, 1 + M]``, the weight of nothing, then that of each node of the row.
+
+        Every reading is a weighted sum of mapped node vectors; a row of weights is not negative and sums to 1. ``forward``
+        does not call this, so that weights cost nothing unless they are asked for.
+        """
+
     def extra_repr(self) -> str:
         return f"embedding_width={self.embedding_width}, rank={self.rank}"
 
@@ -109,14 +117,25 @@ def attend_or_abstain(queries: Tensor, keys: Tensor, values: Tensor, present: Te
     Returns:
         ``[B, Q, r]``. Cost: ``O(B Q M r)`` time.
     """
-    rows, _, rank = keys.shape
-    keys = torch.cat((null_key.expand(rows, 1, rank), keys), dim=1)  # [B, 1 + M, r]
+    keys, visible = _with_null(keys, present, null_key)
     values = functional.pad(values, (0, 0, 1, 0))  # [B, 1 + M, r]
-    visible = functional.pad(present, (1, 0), value=True)  # [B, 1 + M]
     read = functional.scaled_dot_product_attention(
         queries.unsqueeze(1), keys.unsqueeze(1), values.unsqueeze(1), attn_mask=visible[:, None, None, :]
     )
     return read.squeeze(1)
+
+
+def attention_weights(queries: Tensor, keys: Tensor, present: Tensor, null_key: Tensor) -> Tensor:
+    """The weights of ``attend_or_abstain``: ``[B, Q, 1 + M]``, that of the null key first."""
+    keys, visible = _with_null(keys, present, null_key)
+    scores = queries @ keys.transpose(1, 2) * keys.shape[-1] ** -0.5  # [B, Q, 1 + M]
+    return scores.masked_fill(~visible.unsqueeze(1), -torch.inf).softmax(-1)
+
+
+def _with_null(keys: Tensor, present: Tensor, null_key: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys ``[B, 1 + M, r]`` and which of them may be read ``[B, 1 + M]``, the null key in front of the nodes'."""
+    rows, _, rank = keys.shape
+    return torch.cat((null_key.expand(rows, 1, rank), keys), dim=1), functional.pad(present, (1, 0), value=True)
 
 
 def check_tokens(embeddings: Tensor, attention_mask: Tensor, embedding_width: int) -> None:

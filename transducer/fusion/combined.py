@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from transducer.errors import ConfigurationError
 from transducer.fusion.base import FusedInput, GraphView, TokenReading, check_graph, check_tokens
@@ -31,6 +32,9 @@ from transducer.gve.base import require_positive, unit_rms
 
 if TYPE_CHECKING:
     from transducer.tensors import GraphBatch
+
+PROMPTS = "prompts"
+"""The name of the prompt part's weights in ``CombinedFusion.explain``."""
 
 
 class CombinedFusion(nn.Module):
@@ -116,6 +120,26 @@ class CombinedFusion(nn.Module):
             torch.cat((front.to(embeddings.dtype), fused), dim=1),
             torch.cat((attention_mask.new_ones(front.shape[:2]), attention_mask), dim=1),
         )
+
+    def explain(
+        self, embeddings: Tensor, attention_mask: Tensor, node_vectors: Tensor, graph_batch: GraphBatch
+    ) -> dict[str, Tensor]:
+        """By what weights the parts read the nodes, for the arguments of ``forward``; nothing of it is computed there.
+
+        Returns:
+            Part name -> weights ``[B, T, 1 + M]``, of ``prompts`` ``[B, k, 1 + M]``: that of nothing first, then those of
+            the row's nodes in their order, zero beyond them. Padding reads nothing.
+        """
+        check_tokens(embeddings, attention_mask, self.embedding_width)
+        check_graph(node_vectors, graph_batch, self.rank, attention_mask.shape)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            view = GraphView(node_vectors.to(self.up.dtype), graph_batch)
+            tokens = unit_rms(embeddings.to(self.up.dtype))  # [B, T, D]
+            weights = {name: part.weights(tokens, view) for name, part in self.readings.items()}
+            nothing = functional.one_hot(attention_mask.new_zeros((), dtype=torch.long), 1 + view.padded.present.shape[1])
+            real = attention_mask.unsqueeze(-1).bool()  # [B, T, 1]
+            weights = {name: torch.where(real, found, nothing.to(found.dtype)) for name, found in weights.items()}
+            return weights if self.prompts is None else weights | {PROMPTS: self.prompts.weights(view)}
 
     def _tokens(self, embeddings: Tensor, attention_mask: Tensor, view: GraphView) -> Tensor:
         """``E' [B, T, D]``, in the number format of ``E``."""

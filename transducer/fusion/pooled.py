@@ -10,6 +10,7 @@ nodes. Cost: ``O(N r)``, ``r^2`` parameters.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -29,3 +30,9 @@ class PooledReading(TokenReading):
         count = padded.present.sum(1, keepdim=True).clamp(min=1)  # [B, 1]
         pooled = functional.linear(padded.vectors.sum(1) / count, self.value)  # [B, r]
         return pooled.unsqueeze(1).expand(-1, tokens.shape[1], -1)
+
+    def weights(self, tokens: Tensor, view: GraphView) -> Tensor:
+        present = view.padded.present.to(view.node_vectors.dtype)  # [B, M]
+        count = present.sum(1, keepdim=True)  # [B, 1]
+        row = torch.cat(((count == 0).to(present.dtype), present / count.clamp(min=1)), dim=1)  # [B, 1 + M]
+        return row.unsqueeze(1).expand(-1, tokens.shape[1], -1)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from transducer.errors import ShapeError
-from transducer.fusion.base import GraphView, attend_or_abstain
+from transducer.fusion.base import GraphView, attend_or_abstain, attention_weights
 from transducer.gve.base import normal, require_positive
 
 PROMPT_UNIT = 10.0
@@ -72,6 +72,12 @@ class GraphPrompts(nn.Module):
         nodes, present = view.padded
         queries = self.queries.expand(nodes.shape[0], -1, -1)  # [B, k, r]
         return attend_or_abstain(queries, nodes, nodes, present, torch.zeros_like(self.queries[0]))
+
+    def weights(self, view: GraphView) -> Tensor:
+        """What ``forward`` reads by: ``[B, k, 1 + M]``, the weight of nothing, then that of each node of the row."""
+        nodes, present = view.padded
+        queries = self.queries.expand(nodes.shape[0], -1, -1)  # [B, k, r]
+        return attention_weights(queries, nodes, present, torch.zeros_like(self.queries[0]))
 
     def extra_repr(self) -> str:
         return f"prompt_count={self.prompt_count}"

@@ -86,5 +86,11 @@ class PublishedFusion(nn.Module):
             read = functional.scaled_dot_product_attention(self.query(tokens), keys, self.value(tokens))  # [B, T, 8]
             return FusedInput(self.out(read).to(embeddings.dtype), attention_mask)
 
+    def explain(
+        self, embeddings: Tensor, attention_mask: Tensor, graph_vectors: Tensor, graph_batch: GraphBatch
+    ) -> dict[str, Tensor]:
+        """Nothing: no part of this fusion reads the nodes of a graph."""
+        return {}
+
     def extra_repr(self) -> str:
         return f"embedding_width={self.embedding_width}"
