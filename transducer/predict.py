@@ -2,7 +2,7 @@
 
     python -m transducer.predict --transducer runs/assert/transducer test_shapes.py
     python -m transducer.predict --transducer runs/assert/transducer ShapeTest.java --focal Shape.java
-    python -m transducer.predict --transducer runs/summarize/transducer shapes.py --function area
+    python -m transducer.predict --transducer runs/summarize/transducer shapes.py --function area --explain area.html
 
 The model reads what it was trained on. For a task with a placeholder that is the test that holds it, then the function
 under test: the last function that the test calls and that `--focal` files, or else the file itself, define. For any other
@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--language", default="", help="language of the file; by default told by its suffix")
     add_options(parser, TrainSettings, GENERATION_FIELDS)
     parser.add_argument("--write", action="store_true", help="replace the placeholder in the file by the answer")
+    parser.add_argument("--explain", type=Path, metavar="HTML", help="also write a page that shows which nodes of the graph were read")
     parser.add_argument("--json", action="store_true", help="print answer, model input and language as JSON")
     options = parser.parse_args(arguments)
     settings = resolve(TrainSettings, {name: value for name, value in vars(options).items() if name in GENERATION_FIELDS})
@@ -61,6 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
     model = load_saved(options)
     preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)
     answer = predict(model, preparer, [(source, language)], beams=settings.beams)[0]
+    if options.explain:
+        from .explanation.writing import write_explanation
+
+        write_explanation(options.explain, model, preparer, source, language, answer=answer, title=options.file.name)
     if options.json:
         print(json.dumps({"file": str(options.file), "language": language, "source": source, "answer": answer}, ensure_ascii=False))
     else:

@@ -83,8 +83,12 @@ class Browser:
 
     def open(self, path: Path) -> None:
         """Load a file and wait until its script has run."""
-        self._send("POST", "/url", {"url": path.as_uri()})
+        self.visit(path.as_uri())
         assert self.run("return document.documentElement.dataset.ready") == "true", self.log()
+
+    def visit(self, address: str) -> None:
+        """Load an address."""
+        self._send("POST", "/url", {"url": address})
 
     def resize(self, width: int, height: int) -> None:
         """Lay the page out as in a window of that size, which may be smaller than a real window can be."""

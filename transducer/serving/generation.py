@@ -1,0 +1,122 @@
+"""Requests for different transducers in one forward and one `generate` of the model that they share.
+
+    rows of transducer 1 ── fused ──> E'_1 ┐
+    rows of transducer 2 ── fused ──> E'_2 ├─ padding cut, one padded [B, T, D] ── Backbone.generate ──> ids ── decode
+    ...                                    ┘
+
+What is guaranteed. A row's answer is a function of its own request: masks keep rows and padding apart, and a row that has
+ended or has reached its own limit of tokens is changed no more. The numbers on the way are the same up to the order in which
+matrix products add, which depends on the shape of the batch. In float32 that moves logits by some 1e-5, so the answer equals
+that of the request alone unless two candidates lie closer than that. In bfloat16 a sum that falls on the other side of a
+rounding step is off by 2^-8, and answers with close candidates do differ: serve in float32 where they must not.
+
+Cost beyond a batch of one transducer: a call of `fused` for each further one, some milliseconds.
+"""
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+from transformers import StoppingCriteria, StoppingCriteriaList
+
+from ..backbone import Backbone
+from ..tensors import Collator
+from .jobs import Answer, Job
+
+
+@torch.no_grad()
+def answer(backbone: Backbone, jobs: Sequence[Job]) -> None:
+    """Sets the result of every job, which all have the same number of beams."""
+    begin = time.monotonic()
+    for job in jobs:
+        job.started = begin
+    embeddings, mask = joined(fused_rows(backbone, jobs))
+    watch = Watch(backbone, jobs)
+    ids = backbone.generate(embeddings, mask, beams=jobs[0].beams, max_new_tokens=max(job.max_new_tokens for job in jobs),
+                            stopping_criteria=StoppingCriteriaList([watch]))
+    for job, row in zip(jobs, ids[:, watch.start:].tolist()):
+        watch.end(job, row)
+
+
+def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[Tensor]:
+    """The model's input [t, D] of every job, without padding; each transducer is called once for all of its jobs."""
+    collate = Collator(backbone.tokenizer.pad_token_id)
+    rows: dict[Job, Tensor] = {}
+    for model in dict.fromkeys(job.served.model for job in jobs):
+        own = [job for job in jobs if job.served.model is model]
+        embeddings, mask = model.fused(**_on(backbone, collate([job.inputs for job in own])))
+        rows |= {job: row[present.bool()] for job, row, present in zip(own, embeddings, mask)}
+    return [rows[job] for job in jobs]
+
+
+def joined(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Rows [t, D] as one [B, T, D] with padding behind, and its mask [B, T]."""
+    longest = max(map(len, rows))
+    lengths = torch.tensor([len(row) for row in rows], device=rows[0].device)
+    mask = torch.arange(longest, device=lengths.device) < lengths.unsqueeze(-1)
+    return torch.stack([pad(row, (0, 0, 0, longest - len(row))) for row in rows]), mask.long()
+
+
+def reading_weights(backbone: Backbone, job: Job) -> dict[str, Tensor]:
+    """By what weights the parts of the job's fusion read its graph: part -> [R, 1 + N], on the CPU."""
+    batch = _on(backbone, Collator(backbone.tokenizer.pad_token_id)([job.inputs]))
+    return {name: weights[0].float().cpu() for name, weights in job.served.model.explain(**batch).items()}
+
+
+def _on(backbone: Backbone, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.to(backbone.device) for name, tensor in batch.items()}
+
+
+class Watch(StoppingCriteria):
+    """Looks at a batch after every token: ends the rows that have reached their own limit or that nobody waits for.
+
+    With a single beam it also hands on the text so far, and each answer as soon as its row has ended. With several, which
+    beam wins is known at the end only.
+    """
+
+    def __init__(self, backbone: Backbone, jobs: Sequence[Job]):
+        self._backbone, self._jobs = backbone, jobs
+        self._greedy = jobs[0].beams == 1
+        self._rows: list[list[int]] = [[] for _ in jobs]
+        ends = backbone.model.generation_config.eos_token_id
+        self._ends = set(ends) if isinstance(ends, (list, tuple)) else {ends}
+        self._transducers = len({job.served.name for job in jobs})
+        self._generated = 0
+        self.start = 0
+        """Ids in front of the first generated one: an encoder-decoder's start token."""
+
+    def __call__(self, input_ids: Tensor, scores, **kwargs) -> Tensor:
+        if not self._generated:
+            self.start = input_ids.shape[1] - 1
+        self._generated += 1
+        if self._greedy:
+            self._follow(input_ids[:, -1].tolist())
+        stopped = [job.dropped or self._generated >= job.max_new_tokens for job in self._jobs]
+        candidates = input_ids.shape[0] // len(self._jobs)
+        return torch.tensor(stopped, device=input_ids.device).repeat_interleave(candidates)
+
+    def _follow(self, tokens: list[int]) -> None:
+        for job, row, token in zip(self._jobs, self._rows, tokens):
+            if job.result.done() or job.dropped:
+                continue
+            row.append(token)
+            if token in self._ends or len(row) >= job.max_new_tokens:
+                self.end(job, row)
+            elif job.on_text:
+                job.say(job.served.preparer.text.decode(row))
+
+    def end(self, job: Job, row: list[int]) -> None:
+        """Sets the result of a job from the ids of its row, which other rows may have outlived."""
+        if job.result.done() or job.dropped:
+            return
+        row = row[:job.max_new_tokens]
+        ends = [place for place, token in enumerate(row) if token in self._ends]
+        row = row[:ends[0] + 1] if ends else row
+        text = job.served.preparer.text.decode(row)
+        job.say(text)
+        weights = reading_weights(self._backbone, job) if job.explain else None
+        job.end(Answer(text, len(row), "end" if ends else "length", len(self._jobs), self._transducers,
+                       job.started - job.queued, time.monotonic() - job.started, weights))
