@@ -86,7 +86,8 @@ def build_fusion(
     Returns:
         A module called as ``fusion(embeddings, attention_mask, graph, graph_batch)`` that returns a ``FusedInput``.
         Its ``graph_input`` names what ``graph`` is: ``node_vectors`` or ``graph_vectors``, the ``output`` of the
-        engine to put before it. Its ``added_positions`` is ``k``.
+        engine to put before it. Its ``added_positions`` is ``k``. Its ``reads_padding`` tells whether a row's result
+        depends on how far it is padded.
 
     Raises:
         UnknownNameError: a part is not in ``FUSIONS``.

@@ -59,6 +59,7 @@ class CombinedFusion(nn.Module):
     """
 
     graph_input = "node_vectors"
+    reads_padding = False
 
     def __init__(
         self,

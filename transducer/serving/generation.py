@@ -42,13 +42,15 @@ def answer(backbone: Backbone, jobs: Sequence[Job]) -> None:
 
 
 def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[Tensor]:
-    """The model's input [t, D] of every job, without padding; each transducer is called once for all of its jobs."""
+    """The model's input [t, D] of every job, without padding; each transducer is called once for all of its jobs, or once for
+    each of them where padding would change them."""
     collate = Collator(backbone.tokenizer.pad_token_id)
     rows: dict[Job, Tensor] = {}
     for model in dict.fromkeys(job.served.model for job in jobs):
         own = [job for job in jobs if job.served.model is model]
-        embeddings, mask = model.fused(**_on(backbone, collate([job.inputs for job in own])))
-        rows |= {job: row[present.bool()] for job, row, present in zip(own, embeddings, mask)}
+        for together in [[job] for job in own] if model.fusion.reads_padding else [own]:
+            embeddings, mask = model.fused(**_on(backbone, collate([job.inputs for job in together])))
+            rows |= {job: row[present.bool()] for job, row, present in zip(together, embeddings, mask)}
     return [rows[job] for job in jobs]
 
 

@@ -1,0 +1,220 @@
+"""Requests for different transducers in one batch get the answers that they get alone."""
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from checkpoints import EMBEDDED_MODELS
+from tests.transducer import served
+from transducer.backbone import load_backbone
+from transducer.evaluate import predict
+from transducer.prepare import PreparationReport
+from transducer.serving import generation
+from transducer.serving.batching import Batcher
+from transducer.serving.errors import ExhaustedError
+from transducer.serving.jobs import Answer, Job
+from transducer.serving.transducers import Transducers
+
+
+@pytest.fixture(scope="module")
+def transducers(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Transducers:
+    return served.table(model_folder, served.saved(model_folder, tmp_path_factory.mktemp("served")))
+
+
+def job(transducers: Transducers, name: str, number: int, beams: int = 1, most: int = 12, **options) -> Job:
+    chosen = transducers.choose(name, None)
+    encoded, inputs = chosen.preparer.model_input(served.code_for(name, number), "java", PreparationReport())
+    return Job(chosen, encoded, inputs, beams, most, **options)
+
+
+def answers(transducers: Transducers, jobs: Sequence[Job]) -> list[str]:
+    generation.answer(transducers.backbone, jobs)
+    return [found.result.result(0).text for found in jobs]
+
+
+def mixed(transducers: Transducers, beams: int, seed: int) -> list[Callable[[], Job]]:
+    """What makes the jobs of a batch: all transducers, lengths and limits in random order."""
+    choice = random.Random(seed)
+    plans = [(choice.choice(list(served.TASKS)), choice.randrange(40), choice.choice((3, 8, 16))) for _ in range(8)]
+    return [lambda plan=plan: job(transducers, plan[0], plan[1], beams, plan[2]) for plan in plans]
+
+
+@pytest.mark.parametrize("beams", [1, 2, 4])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_mixed_batch_answers_as_each_request_alone(transducers: Transducers, beams: int, seed: int) -> None:
+    plans = mixed(transducers, beams, seed)
+    together = [plan() for plan in plans]
+    texts = answers(transducers, together)
+    alone = [plan() for plan in plans]
+    assert texts == [answers(transducers, [found])[0] for found in alone]
+    assert len(set(texts)) > 4, "answers that are all alike would show nothing"
+    for one, other in zip(together, alone):
+        assert (one.result.result().tokens, one.result.result().finish) == (other.result.result().tokens, other.result.result().finish)
+        assert one.result.result().batch_requests == 8 and other.result.result().batch_requests == 1
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_an_answer_is_that_of_the_command(transducers: Transducers, beams: int) -> None:
+    for name in served.TASKS:
+        chosen = transducers.choose(name, None)
+        expected = predict(chosen.model, chosen.preparer, [(served.code_for(name, 5), "java")], beams=beams)
+        assert answers(transducers, [job(transducers, "summarize", 2, beams, 64),
+                                     job(transducers, name, 5, beams, chosen.preparer.text.max_target_tokens)])[1:] == expected
+
+
+def test_the_embedded_model_answers_alike_alone_and_in_a_mixed_batch(tmp_path: Path) -> None:
+    # The tiny model is random; with a trained one the best candidates differ by more, and its inputs are longer.
+    model = Path(load_backbone(EMBEDDED_MODELS[0], "float32", device="cpu").model.name_or_path)
+    transducers = served.table(model, served.saved(model, tmp_path, {"assert": "attention+aligned+prompts", "summarize": "aligned"}))
+    for beams in (1, 2):
+        plans = [(name, number) for number in (1, 8, 14) for name in ("assert", "summarize")]
+        together = answers(transducers, [job(transducers, *plan, beams, 10) for plan in plans])
+        assert together == [answers(transducers, [job(transducers, *plan, beams, 10)])[0] for plan in plans]
+
+
+def test_the_inputs_of_a_mixed_batch_are_those_of_each_transducer(transducers: Transducers) -> None:
+    jobs = [job(transducers, name, number) for number, name in enumerate(served.TASKS)] + [job(transducers, "assert", 2)]
+    with torch.no_grad():
+        rows = generation.fused_rows(transducers.backbone, jobs)
+        for one, row in zip(jobs, rows):
+            (alone,) = generation.fused_rows(transducers.backbone, [one])
+            torch.testing.assert_close(row, alone, rtol=0, atol=1e-5)
+        embeddings, mask = generation.joined(rows)
+    assert len({len(row) for row in rows}) > 1
+    assert mask.sum(1).tolist() == [len(row) for row in rows]
+    for row, found, present in zip(rows, embeddings, mask):
+        assert torch.equal(found[:len(row)], row) and (found[len(row):] == 0).all() and present[:len(row)].all()
+
+
+def test_text_comes_piece_by_piece_with_one_beam_and_makes_up_the_answer(transducers: Transducers) -> None:
+    pieces: dict[int, list[str]] = {0: [], 1: []}
+    jobs = [job(transducers, "assert", 3, most=16, on_text=pieces[0].append), job(transducers, "repair", 4, most=5, on_text=pieces[1].append)]
+    texts = answers(transducers, jobs)
+    for place, text in enumerate(texts):
+        assert "".join(pieces[place]) == text
+    assert len(pieces[0]) > 3
+
+
+def test_characters_of_several_tokens_are_not_torn(transducers: Transducers) -> None:
+    heard: list[str] = []
+    one = job(transducers, "assert", 1, on_text=heard.append)
+    for text in ("a", "a\ufffd", "aé", "aé\ufffd\ufffd", "aé漢"):
+        one.say(text)
+    assert heard == ["a", "é", "漢"]
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+def test_a_request_that_nobody_waits_for_ends_its_row_and_no_other(transducers: Transducers, beams: int) -> None:
+    steps: list[int] = []
+    dropped, kept = job(transducers, "assert", 3, beams, 200), job(transducers, "repair", 4, beams, 6)
+    expected = answers(transducers, [job(transducers, "repair", 4, beams, 6)])
+    dropped.drop()
+    counting = transducers.backbone.model.register_forward_hook(lambda *_: steps.append(1))
+    generation.answer(transducers.backbone, [dropped, kept])
+    counting.remove()
+    assert [kept.result.result(0).text] == expected and not dropped.result.done()
+    assert 1 <= len(steps) <= 6, "the batch went on for the row that was dropped"
+
+
+def test_a_short_answer_does_not_wait_for_a_long_one(transducers: Transducers) -> None:
+    short, long = job(transducers, "repair", 4, most=2), job(transducers, "assert", 3, most=40)
+    when: list[int] = []
+    long.on_text = lambda text: when.append(short.result.done())
+    generation.answer(transducers.backbone, [short, long])
+    assert sum(when) >= len(when) - 2 and len(when) > 4
+
+
+def test_weights_come_where_they_are_asked_for(transducers: Transducers) -> None:
+    asked, other = job(transducers, "assert", 3, explain=True), job(transducers, "assert", 4)
+    generation.answer(transducers.backbone, [asked, other])
+    weights = asked.result.result().weights
+    assert set(weights) == {"attention", "aligned", "prompts"} and other.result.result().weights is None
+    nodes = len(asked.inputs.graph.bag_offsets)
+    assert weights["attention"].shape == (len(asked.inputs.input_ids), 1 + nodes)
+
+
+# ------------------------------------------------------------------------------------------------ the queue
+class Recorder:
+    """In place of the model: notes batches, and holds the first one back until it is released."""
+
+    def __init__(self, fails: Callable[[list[Job]], Exception | None] = lambda jobs: None):
+        self.batches: list[list[str]] = []
+        self.release, self.first = threading.Event(), threading.Event()
+        self._fails = fails
+
+    def __call__(self, jobs: list[Job]) -> None:
+        self.batches.append([found.said for found in jobs])
+        self.first.set()
+        assert self.release.wait(20)
+        error = self._fails(jobs)
+        if error:
+            raise error
+        for found in jobs:
+            found.end(Answer("", 0, "end", len(jobs), 1, 0.0, 0.0))
+
+
+def named(name: str, beams: int = 1) -> Job:
+    return Job(None, None, None, beams, 1, said=name)
+
+
+def test_the_oldest_goes_first_and_takes_those_along_that_fit() -> None:
+    recorder = Recorder()
+    batcher = Batcher(recorder, 3, 0.0)
+    jobs = [named("first")]
+    batcher.submit(jobs[0])
+    recorder.first.wait(20)
+    jobs += [named(name, beams) for name, beams in (("a2", 2), ("b1", 1), ("c2", 2), ("d1", 1), ("e2", 2), ("f2", 2), ("g1", 1))]
+    for found in jobs[1:]:
+        batcher.submit(found)
+    assert batcher.waiting == 7 and batcher.running == 1
+    batcher.drop(jobs[4])
+    recorder.release.set()
+    for found in jobs:
+        if found is not jobs[4]:
+            found.result.result(20)
+    assert recorder.batches == [["first"], ["a2", "c2", "e2"], ["b1", "g1"], ["f2"]]
+    batcher.close()
+    assert not batcher.alive
+
+
+def test_requests_within_the_window_are_answered_together() -> None:
+    recorder = Recorder()
+    recorder.release.set()
+    batcher = Batcher(recorder, 3, 30.0)
+    jobs = [named(name) for name in "abc"]
+    for found in jobs:
+        batcher.submit(found)
+    for found in jobs:
+        found.result.result(20)  # a full batch does not wait for the window to end
+    assert recorder.batches == [["a", "b", "c"]]
+    batcher.close()
+
+
+def test_one_request_that_fails_does_not_spoil_the_others() -> None:
+    recorder = Recorder(lambda jobs: ValueError("bad") if any(found.said == "b" for found in jobs) else None)
+    recorder.release.set()
+    batcher = Batcher(recorder, 3, 30.0)
+    jobs = [named(name) for name in "abc"]
+    for found in jobs:
+        batcher.submit(found)
+    assert jobs[0].result.result(20) and jobs[2].result.result(20)
+    with pytest.raises(ValueError, match="bad"):
+        jobs[1].result.result(20)
+    assert recorder.batches == [["a", "b", "c"], ["a"], ["b"], ["c"]]
+    batcher.close()
+
+
+def test_too_little_memory_is_said_as_such() -> None:
+    recorder = Recorder(lambda jobs: torch.OutOfMemoryError("CUDA out of memory"))
+    recorder.release.set()
+    batcher = Batcher(recorder, 1, 0.0)
+    one = named("a")
+    batcher.submit(one)
+    with pytest.raises(ExhaustedError, match="fewer beams or tokens"):
+        one.result.result(20)
+    batcher.close()
