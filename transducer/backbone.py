@@ -124,16 +124,12 @@ class Backbone:
             return self.model(inputs_embeds=embeddings, attention_mask=attention_mask, labels=labels)
 
     @torch.no_grad()
-    def generate(self, embeddings: torch.Tensor, attention_mask: torch.Tensor, *, stopping_criteria=None,
-                 **settings) -> torch.Tensor:
-        """Generated ids [B, <= max_new_tokens + 1]; the decoder starts from its start token and nothing else.
-
-        `stopping_criteria`: a `StoppingCriteriaList` of transformers, asked after every token.
-        """
+    def generate(self, embeddings: torch.Tensor, attention_mask: torch.Tensor, **settings) -> torch.Tensor:
+        """Generated ids [B, <= max_new_tokens + 1]; the decoder starts from its start token and nothing else."""
         encoded = self.encode(embeddings, attention_mask)
         with self.autocast():
             return self.model.generate(encoder_outputs=encoded, attention_mask=attention_mask,
-                                       past_key_values=decoding_cache(self.model), stopping_criteria=stopping_criteria,
+                                       past_key_values=decoding_cache(self.model),
                                        generation_config=generation_config(self.model, **settings))
 
 

@@ -97,6 +97,7 @@ def _bound(config, count: int):
         listening.close()
         raise ConfigurationError(f"cannot listen on {config.host} port {config.port} ({error.strerror}); choose another --host or "
                                  "--port, or end what listens there") from None
+    listening.listen(2048)  # from here on clients may connect
     host, port = listening.getsockname()[:2]
     print(f"serving {count} {'transducer' if count == 1 else 'transducers'} on http://{f'[{host}]' if ':' in host else host}:{port}",
           file=sys.stderr, flush=True)

@@ -123,7 +123,8 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:
         known = ", ".join(sorted({route.path for route in app.routes if getattr(route, "path", "")}))
-        texts = {404: f"no address {request.url.path!r}; expected one of: {known}",
+        texts = {400: "the body cannot be read as JSON; send one JSON object in UTF-8, /openapi.json says what is expected",
+                 404: f"no address {request.url.path!r}; expected one of: {known}",
                  405: f"{request.url.path!r} does not take {request.method}; /openapi.json says what it takes"}
         body = {"error": {"type": "malformed" if error.status_code < 500 else "failed", "message": texts.get(error.status_code, str(error.detail))}}
         return JSONResponse(body, error.status_code, headers=error.headers)

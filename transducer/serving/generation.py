@@ -15,7 +15,9 @@ Cost beyond a batch of one transducer: a call of `fused` for each further one, s
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -35,10 +37,24 @@ def answer(backbone: Backbone, jobs: Sequence[Job]) -> None:
         job.started = begin
     embeddings, mask = joined(fused_rows(backbone, jobs))
     watch = Watch(backbone, jobs)
-    ids = backbone.generate(embeddings, mask, beams=jobs[0].beams, max_new_tokens=max(job.max_new_tokens for job in jobs),
-                            stopping_criteria=StoppingCriteriaList([watch]))
+    with watched(backbone, watch):
+        ids = backbone.generate(embeddings, mask, beams=jobs[0].beams, max_new_tokens=max(job.max_new_tokens for job in jobs))
     for job, row in zip(jobs, ids[:, watch.start:].tolist()):
         watch.end(job, row)
+
+
+@contextmanager
+def watched(backbone: Backbone, watch: Watch) -> Iterator[None]:
+    """Within it, the model asks `watch` after every token that it generates; for use by one thread at a time.
+
+    It stands around `Backbone.generate`, which so need not know that anybody watches, whatever the family feeds its model.
+    """
+    model = backbone.model
+    model.generate = partial(model.generate, stopping_criteria=StoppingCriteriaList([watch]))
+    try:
+        yield
+    finally:
+        del model.generate  # what the class has comes back
 
 
 def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[Tensor]:
