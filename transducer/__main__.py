@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "cost": ("cost", "main", "what methods cost in time and memory, without training to the end"),
     "evaluate": ("evaluate", "main", "score a saved transducer on a data source"),
     "predict": ("predict", "main", "the answer of a saved transducer for a file of yours"),
+    "serve": ("serve", "main", "answer for many saved transducers over HTTP, with one model in memory; a page to try them"),
     "export": ("export", "main", "the transducer of a run as a folder of its own, with its model card; push it to the hub"),
     "list": ("artefacts", "list_main", "all saved transducers in folders, as a table"),
     "info": ("artefacts", "info_main", "everything that a saved transducer states"),

@@ -19,7 +19,8 @@ from .serving.settings import ServeSettings
 def main(arguments: list[str] | None = None) -> int:
     parser = CommandParser(prog="python -m transducer.serve", description=__doc__.splitlines()[0])
     parser.add_argument("--transducer", action="append", default=[], metavar="NAME=FOLDER",
-                        help="a saved transducer and the name it is served by; may be given several times")
+                        help="a saved transducer, a folder or the id of one on the hub, and the name it is served by; may be given "
+                             "several times")
     parser.add_argument("--model", help="the backbone; by default the one that the first transducer names")
     add_options(parser, ServeSettings)
     options = vars(parser.parse_args(arguments))
@@ -39,11 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
         raise DependencyError(f"the server needs a package that is not installed ({error.name}); install it with: "
                               "pip install 'transducer[serve]'") from error
     from .backbone import load_backbone
+    from .hub import located
     from .serving.transducers import Transducers
 
-    backbone = load_backbone(model or _first_model(places), settings.precision)
+    folders = {name: located(place) for name, place in places.items()}
+    backbone = load_backbone(model or _first_model(folders), settings.precision)
     transducers = Transducers(backbone, settings)
-    for name, folder in places.items():
+    for name, folder in folders.items():
         transducers.add(name, folder)
     service = Service(transducers, settings)
     server = make_server(make_app(service, token), service)
@@ -54,15 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _places(given: list[str]) -> dict[str, Path]:
-    places: dict[str, Path] = {}
+def _places(given: list[str]) -> dict[str, str]:
+    places: dict[str, str] = {}
     for text in given:
         name, _, folder = text.partition("=")
         if not name or not folder:
             raise ConfigurationError(f"--transducer is {text!r}, expected NAME=FOLDER, such as assert=runs/assert/transducer")
         if name in places:
             raise ConfigurationError(f"--transducer gives the name {name!r} twice; use another name for one of them")
-        places[name] = Path(folder)
+        places[name] = folder
     return places
 
 
@@ -78,10 +81,10 @@ def _token(file: str) -> str:
     return token
 
 
-def _first_model(places: dict[str, Path]) -> str:
+def _first_model(folders: dict[str, Path]) -> str:
     from checkpoints.artefact import read_artefact
 
-    return read_artefact(next(iter(places.values()))).config["backbone"]["name"]
+    return read_artefact(next(iter(folders.values()))).config["backbone"]["name"]
 
 
 def _bound(config, count: int):

@@ -72,3 +72,10 @@ def test_a_process_answers_and_ends_with_the_signal(model_folder: Path, folders:
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+def test_a_transducer_of_other_weights_is_served_with_leave_only(other_model_folder: Path, folders: dict[str, Path],
+                                                                capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(serve.main, ["--transducer", f"repair={folders['repair']}", "--model", str(other_model_folder)]) == 1
+    assert "--allow-mismatch" in capsys.readouterr().err
+    assert len(served.table(other_model_folder, folders, allow_mismatch=True)) == 2

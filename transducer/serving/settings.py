@@ -26,6 +26,7 @@ class ServeSettings:
                             "bfloat16 rounds so coarsely that some answers are not", choices=("auto", "float32", "bfloat16"))
     engine: str = option("auto", "graph engine: dgl, or torch with the same numbers; auto: dgl where it can be used",
                          choices=("auto", "dgl", "torch"))
+    allow_mismatch: bool = option(False, "also serve transducers that were made for other weights of the same width, family and tokenizer")
     root: str = option("", "folder below which clients may name transducers to add; empty: none may be added")
     token_file: str = option("", "file with the token that clients have to send as 'Authorization: Bearer TOKEN'; empty: none")
     drain: float = option(30.0, "seconds that running and waiting requests have to end when the server is told to stop", minimum=0.0)
