@@ -134,7 +134,7 @@ def _lines(facts: dict, indent: str = "") -> Iterator[str]:
             for each in value:
                 yield f"{indent}  - {', '.join(f'{key} {part}' for key, part in each.items() if part not in ('', None))}"
         elif isinstance(value, list):
-            yield f"{indent}{name}: {(' x ' if 'tensors' in indent + name else ', ').join(map(str, value))}"
+            yield f"{indent}{name}: {(' x ' if all(isinstance(part, int) for part in value) else ', ').join(map(str, value))}"
         else:
             yield f"{indent}{name}: {f'{value:,}' if isinstance(value, int) else value if value not in ('', None, {}) else '-'}"
 
@@ -145,12 +145,12 @@ def _lines(facts: dict, indent: str = "") -> Iterator[str]:
 def verify_main(arguments: list[str] | None = None) -> int:
     parser = CommandParser(prog="python -m transducer verify", description="Checks a saved transducer; the exit code is 1 where it "
                            "cannot be relied on.")
-    _add_place(parser)
+    _add_place(parser, ", or a file of prompt embeddings")
     parser.add_argument("--model", help="a model to check it against: embedded name, folder or hub id")
     options = parser.parse_args(arguments)
     folder = _place(options)
     checks = []
-    for check in Verification(folder, options.model).checks():
+    for check in (EmbeddingsVerification if folder.is_file() else Verification)(folder, options.model).checks():
         checks.append(check)
         if not options.json:
             print(f"{'ok    ' if check['ok'] else 'FAILED'}  {check['name']}: {check['detail']}")
@@ -161,7 +161,12 @@ def verify_main(arguments: list[str] | None = None) -> int:
 
 
 class Verification:
-    """The checks of a transducer folder, in order; what comes after a failed one rests on it and is not tried."""
+    """The checks of a transducer folder, in order; what comes after a failed one rests on it and is not tried.
+
+    Args:
+        folder: what is checked.
+        model: a model that it must be for, or None.
+    """
 
     def __init__(self, folder: Path, model: str | None):
         self._folder, self._model = folder, model
@@ -230,8 +235,37 @@ class Verification:
         return f"width, family, {tokenizer} and weights of {self._model} are those it was made for"
 
 
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="FOLDER_OR_ID", help="folder of a saved transducer, or its id on the hub (user/name)")
+class EmbeddingsVerification(Verification):
+    """The checks of a file of prompt embeddings."""
+
+    def _all(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        yield "embeddings", self._embeddings
+        if self._model:
+            yield "model", self._backbone
+
+    def _embeddings(self) -> str:
+        from .prompt_embeddings import read_prompt_embeddings
+
+        embeddings, self._facts = read_prompt_embeddings(self._folder)
+        sample = next(iter(embeddings.values()))
+        return f"{len(embeddings):,} requests, [sequence, {sample.shape[1]}] {str(sample.dtype).removeprefix('torch.')}, all finite"
+
+    def _backbone(self) -> str:
+        from .backbone import load_backbone
+        from .errors import BackboneMismatchError
+        from .prompt_embeddings import read_prompt_embeddings
+
+        backbone = load_backbone(self._model, "float32")
+        read_prompt_embeddings(self._folder, backbone.width)
+        if backbone.fingerprint != self._facts.get("model_fingerprint"):
+            raise BackboneMismatchError(f"{self._folder} was made for {self._facts.get('model')} (weights "
+                                        f"{str(self._facts.get('model_fingerprint'))[:12]}), got {backbone.name} (weights "
+                                        f"{backbone.fingerprint[:12]}); export for that model")
+        return f"hidden size and weights of {self._model} are those they were made for"
+
+
+def _add_place(parser: argparse.ArgumentParser, others: str = "") -> None:
+    parser.add_argument("folder", metavar="FOLDER_OR_ID", help=f"folder of a saved transducer, or its id on the hub (user/name){others}")
     parser.add_argument("--revision", default="", metavar="TEXT", help="branch, tag or commit of a transducer on the hub")
     parser.add_argument("--json", action="store_true", help="JSON on standard output, nothing else")
 

@@ -2,9 +2,11 @@
 
     python -m transducer.export --run runs/assert --model codet5-tiny --to my-transducer --license apache-2.0
     python -m transducer.export --run runs/assert --model Salesforce/codet5-base --push user/assert-java
+    python -m transducer.export --run runs/assert --model DECODER --embeddings requests.jsonl --to-embeddings requests.safetensors
 
 What is exported is whole: the tensors, what they are for, the run that made them and what it measured, and a model card
-made of these. Exported again from anywhere, it is the same bytes.
+made of these. Exported again from anywhere, it is the same bytes. The third form writes what the model reads for each
+request, for servers that take prompt embeddings (`prompt_embeddings`).
 """
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .commands import DONE, CommandParser, command_line
+from .config import TrainSettings, add_options, resolve
 from .errors import ConfigurationError, OutputExistsError
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
                         help="a run folder written by transducer.train or transducer.compare, or a transducer folder")
     parser.add_argument("--model", required=True, help="the model it is for: embedded name, folder or hub id")
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="the folder to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace a transducer in that folder")
+    parser.add_argument("--overwrite", action="store_true", help="replace a transducer in that folder, or the file of --to-embeddings")
     parser.add_argument("--license", metavar="ID", help="the licence of what is exported, as the hub names it: apache-2.0, mit, ...")
     parser.add_argument("--base-model", default="", metavar="ID", help="the name under which others find the model, where --model is a "
                         "folder: its hub id")
@@ -37,6 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--push", default="", metavar="ID", help="commit it to this repository of the hub (user/name)")
     parser.add_argument("--push-revision", default="", metavar="BRANCH", help="the branch to commit to (default: main)")
     parser.add_argument("--private", action="store_true", default=None, help="make the repository private where it is not there")
+    parser.add_argument("--embeddings", type=Path, metavar="FILE", help="requests to embed for servers that take prompt embeddings: JSON "
+                        "lines with source and, optionally, id and language")
+    parser.add_argument("--to-embeddings", type=Path, metavar="FILE", help="the safetensors file to write them to")
+    parser.add_argument("--language", default="", help="language of requests without one")
+    add_options(parser, TrainSettings, ("max_source_tokens",))
     options = parser.parse_args(arguments)
     _check(options)
     source, facts = _source(options.run)
@@ -50,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     model.recorded |= facts
     if options.license:
         model.recorded["license"] = options.license
+    if options.embeddings:
+        _write_embeddings(model, options)
     if options.to:
         _write(model, options)
     if options.push:
@@ -63,8 +73,12 @@ def _check(options: argparse.Namespace) -> None:
     """What can be told before anything is loaded."""
     from checkpoints.artefact import CONFIG_FILE
 
-    if not (options.to or options.push):
+    if not (options.to or options.push or options.embeddings):
         raise ConfigurationError("nothing to write to: give --to FOLDER, --push user/name, or both")
+    if bool(options.embeddings) != bool(options.to_embeddings):
+        raise ConfigurationError("--embeddings FILE (requests) and --to-embeddings FILE (what is written) go together; give both")
+    if options.to_embeddings and options.to_embeddings.exists() and not options.overwrite:
+        raise OutputExistsError(f"--to-embeddings {options.to_embeddings} exists; give --overwrite to replace it, or another file")
     if not options.push and (options.push_revision or options.private):
         raise ConfigurationError("--push-revision and --private say how to push; give --push user/name too")
     if options.license and not LICENSE.fullmatch(options.license):
@@ -90,6 +104,26 @@ def _source(run: Path) -> tuple[Path, dict]:
         remedy = f"give one of: {', '.join(others)}" if others else "give a run whose method is a transducer and that has begun to save"
         raise MissingArtefactError(f"no {CONFIG_FILE} in {source}: the run's own method left no transducer; {remedy}")
     return source, {"run": facts} | ({"results": results} if results else {})
+
+
+def _write_embeddings(model: TransducerModel, options: argparse.Namespace) -> None:
+    from tasks import get_task
+
+    from .prepare import Preparer
+    from .prompt_embeddings import check_servable, fused_prompts, read_requests, write_prompt_embeddings
+
+    check_servable(model.backbone)
+    given = {name: value for name, value in vars(options).items() if name == "max_source_tokens"}
+    task = get_task(model.task or TrainSettings.task)
+    settings = resolve(TrainSettings, given).for_task(task)
+    requests = read_requests(options.embeddings, task, options.language)
+    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)
+    found = fused_prompts(model, preparer, requests, progress=True)
+    write_prompt_embeddings(options.to_embeddings, found, {
+        "model": options.base_model or model.backbone.name, "model_fingerprint": model.backbone.fingerprint, "hidden": model.backbone.width,
+        "task": task.name, "requests": len(found)})
+    places = sum(map(len, found.values()))
+    print(f"{options.to_embeddings}: {len(found):,} requests, {places:,} places of width {model.backbone.width}, for {options.model}")
 
 
 def _write(model: TransducerModel, options: argparse.Namespace) -> None:
