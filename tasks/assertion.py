@@ -8,7 +8,7 @@ assertion, and stay in the embedded data (`tasks.mining`). An answer that stands
 
 from __future__ import annotations
 
-from .base import Task
+from .base import ANSWER, Task
 
 PLACEHOLDER = '"<AssertPlaceHolder>"'
 
@@ -21,5 +21,7 @@ ASSERTION = Task(
     max_target_tokens=64,
     metrics=("exact_match", "bleu", "codebleu", "chrf"),
     headline="exact_match",
+    continuations={"python": f"\n# {PLACEHOLDER} is:\n{ANSWER}",
+                   **dict.fromkeys(("java", "csharp"), f"\n// {PLACEHOLDER} is:\n{ANSWER}")},
     generation={"num_beams": 2, "max_new_tokens": 64, "do_sample": False},
 )

@@ -45,6 +45,8 @@ class Task:
         frames: for tasks without a placeholder: source language -> the texts in front of and behind the source in
             a model's input; one of them holds `ANSWER`. Models that were pre-trained to fill gaps know this form of
             question; the graph is that of the source alone.
+        continuations: source language -> the text that asks, behind the source, for models that can only continue a text;
+            it ends in `ANSWER`.
         embedded: whether there is an honest embedded source of examples.
         compared: the sides of an example, `source` and `target`, by which a near duplicate of another is known; not the
             target where many examples have the same short one.
@@ -65,6 +67,7 @@ class Task:
     headline: str
     answer_language: str = "source"
     frames: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    continuations: Mapping[str, str] = field(default_factory=dict)
     embedded: bool = True
     compared: tuple[str, ...] = ("source",)
     generation: Mapping[str, Any] = field(default_factory=dict)
@@ -87,8 +90,11 @@ class Task:
             raise PlaceholderError(f"source {problem}")
         return source
 
-    def frame(self, language: str) -> tuple[str, str] | None:
-        """What stands around a source in `language`; None for tasks whose sources hold the placeholder themselves."""
+    def frame(self, language: str, fills_gaps: bool = True) -> tuple[str, str] | None:
+        """What stands around a source in `language`, for a model that fills gaps or one that continues; None where the
+        source holds the place of the answer itself."""
+        if not fills_gaps:
+            return "", self.continuations[language]
         return self.frames[language] if self.frames else None
 
     def language_of_answers(self, language: str) -> str:

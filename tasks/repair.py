@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from .base import ANSWER, Task
 
+_FRAMES = {
+    "python": ("", f"\n# Corrected:\n{ANSWER}"),
+    **dict.fromkeys(("java", "csharp", "javascript", "c", "cpp", "go"), ("", f"\n// Corrected:\n{ANSWER}")),
+}
+
 REPAIR = Task(
     name="repair",
     summary="generate the corrected form of a function that has a defect",
@@ -14,9 +19,7 @@ REPAIR = Task(
     metrics=("exact_match", "bleu", "codebleu", "edit_similarity"),
     headline="exact_match",
     compared=("source", "target"),
-    frames={
-        "python": ("", f"\n# Corrected:\n{ANSWER}"),
-        **dict.fromkeys(("java", "csharp", "javascript", "c", "cpp", "go"), ("", f"\n// Corrected:\n{ANSWER}")),
-    },
+    frames=_FRAMES,
+    continuations={language: behind for language, (_, behind) in _FRAMES.items()},
     generation={"num_beams": 2, "max_new_tokens": 150, "do_sample": False},
 )

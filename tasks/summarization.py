@@ -25,5 +25,9 @@ SUMMARIZATION = Task(
         "go": (f"// {ANSWER}\n", ""),
         **dict.fromkeys(("java", "csharp", "javascript", "typescript", "c", "cpp"), _BLOCK_COMMENT),
     },
+    continuations={
+        "python": f"\n# Summary: {ANSWER}",
+        **dict.fromkeys(("java", "csharp", "javascript", "typescript", "c", "cpp", "go"), f"\n// Summary: {ANSWER}"),
+    },
     generation={"num_beams": 2, "max_new_tokens": 48, "do_sample": False},
 )

@@ -19,6 +19,7 @@ TRANSLATION = Task(
     headline="codebleu",
     answer_language="csharp",
     frames={"java": ("", f"\n// C#\n{ANSWER}")},
+    continuations={"java": f"\n// C#\n{ANSWER}"},
     embedded=False,
     compared=("source", "target"),
     generation={"num_beams": 2, "max_new_tokens": 150, "do_sample": False},

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .backbone import Backbone, decoding_cache, generation_config
+from .backbone import Backbone
 from .config import NoSettings, TransducerSettings, require_fields, resolve
 
 
@@ -165,13 +165,9 @@ class DirectModel(AdaptedModel):
     makes_cache = False
 
     def forward(self, input_ids, attention_mask, labels=None, **graph):
-        with self.backbone.autocast():
-            return self.language_model(input_ids=input_ids, attention_mask=attention_mask, labels=labels)
+        return self.backbone.forward_tokens(self.language_model, input_ids, attention_mask, labels)
 
     @torch.no_grad()
     def generate(self, batch, *, beams, max_new_tokens):
-        cache = {} if self.makes_cache else {"past_key_values": decoding_cache(self.backbone.model)}
-        with self.backbone.autocast():
-            return self.language_model.generate(
-                **cache, input_ids=batch["input_ids"], attention_mask=batch["attention_mask"],
-                generation_config=generation_config(self.backbone.model, beams, max_new_tokens))
+        return self.backbone.generate_tokens(self.language_model, batch["input_ids"], batch["attention_mask"], beams=beams,
+                                             max_new_tokens=max_new_tokens, makes_cache=self.makes_cache)

@@ -1,6 +1,6 @@
 """The frozen language model: loading, precision, embeddings in, text out.
 
-What differs between model families stands in `FAMILIES`; adding one is one entry.
+What differs between models stands in `families` (facts, one entry each) and in `feeding` (how they run, by kind).
 """
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import os
 import platform
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
-from transformers.cache_utils import DynamicCache, EncoderDecoderCache
-from transformers.modeling_outputs import BaseModelOutput
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging as library_logging
 
 import checkpoints
+from checkpoints.errors import MissingModelError
 
 from .errors import BackboneError, ConfigurationError
+from .families import DECODER_ONLY, ENCODER_DECODER, STATE_SPACE, family_of
+from .feeding import FEEDINGS
 from .storage import cache_folder, write_text
 
 WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
@@ -31,45 +32,41 @@ TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.mo
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
-@dataclass(frozen=True)
-class Family:
-    """How one family of models is loaded and fed."""
-
-    loader: type
-    embedding_scale: Callable[[torch.nn.Module], float]
-    blocks: str
-    """Regular expression of the names of attention and feed-forward blocks, whose output (its first part) is `[B, T, D]`."""
-
-
-def _embedding_root_mean_square(model: torch.nn.Module) -> float:
-    return model.get_input_embeddings().weight.detach().float().square().mean().sqrt().item()
-
-
-FAMILIES = {
-    "t5": Family(AutoModelForSeq2SeqLM, _embedding_root_mean_square,
-                 r"\.(SelfAttention|EncDecAttention|DenseReluDense)$"),  # T5, CodeT5, CodeT5+ 220m and 770m
-}
+LOADERS = {ENCODER_DECODER: AutoModelForSeq2SeqLM, DECODER_ONLY: AutoModelForCausalLM, STATE_SPACE: AutoModelForCausalLM}
 
 
 class Backbone:
-    """A frozen encoder-decoder with its tokenizer. No parameter requires gradient, dropout is off.
+    """A frozen language model with its tokenizer. No parameter requires gradient, dropout is off.
 
-    Attributes: `model`, `tokenizer`, `name` (hub id or folder), `revision`, `fingerprint` (SHA-256 over the weights as
-    stored), `precision` ("float32" or "bfloat16": of the arithmetic; see `narrow_weights`), `precision_reason`.
+    Attributes: `model`, `tokenizer`, `family` (facts, see `families`), `feeding` (how it runs, see `feeding`), `name` (hub id
+    or folder), `revision`, `fingerprint` (SHA-256 over the weights as stored), `precision` ("float32" or "bfloat16": of the arithmetic; see `narrow_weights`), `precision_reason`.
     """
 
     def __init__(self, model, tokenizer, name: str, revision: str | None, fingerprint: str):
         self.model, self.tokenizer = model, tokenizer
         self.name, self.revision, self.fingerprint = name, revision, fingerprint
         self.precision, self.precision_reason = "float32", "default"
+        self.family = family_of(model.config.model_type, name)
+        self.feeding = FEEDINGS[self.family.kind](model)
         model.requires_grad_(False)
         model.eval()
         # `generate` fills what its caller leaves open from here, and hub models carry settings of their own.
-        model.generation_config = generation_config(model, beams=1, max_new_tokens=64)
+        model.generation_config = self.generation_config(beams=1, max_new_tokens=64)
+
+    @property
+    def encoder_decoder(self) -> bool:
+        """Whether the input is read by an encoder."""
+        return self.family.kind == ENCODER_DECODER
 
     @property
     def width(self) -> int:
-        return self.model.config.d_model
+        return self.embedding_weight.shape[1]
+
+    @property
+    def pad_token_id(self) -> int:
+        """What fills up shorter rows; masked wherever it stands, so a tokenizer without padding lends its end mark."""
+        tokenizer = self.tokenizer
+        return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
     @property
     def device(self) -> torch.device:
@@ -83,11 +80,11 @@ class Backbone:
     @property
     def embedding_scale(self) -> float:
         """Root mean square of the embedding table: the unit in which embeddings are changed."""
-        return FAMILIES[self.model.config.model_type].embedding_scale(self.model)
+        return self.embedding_weight.detach().float().square().mean().sqrt().item()
 
-    def blocks(self) -> dict[str, torch.nn.Module]:
+    def blocks(self) -> dict[str, nn.Module]:
         """Attention and feed-forward blocks by name, in the order of the model."""
-        pattern = re.compile(FAMILIES[self.model.config.model_type].blocks)
+        pattern = re.compile(self.family.blocks)
         return {name: module for name, module in self.model.named_modules() if pattern.search(name)}
 
     def autocast(self) -> torch.autocast:
@@ -113,44 +110,37 @@ class Backbone:
                 if not module.weight.requires_grad and module.weight.dtype == torch.float32:
                     module.weight.data = module.weight.data.to(torch.bfloat16)
 
-    def encode(self, embeddings: torch.Tensor, attention_mask: torch.Tensor) -> BaseModelOutput:
-        """Encoder states [B, T, D] of input embeddings [B, T, D]."""
-        with self.autocast():
-            return self.model.get_encoder()(inputs_embeds=embeddings, attention_mask=attention_mask)
-
-    def forward(self, embeddings: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor):
+    def forward(self, embeddings: Tensor, attention_mask: Tensor, labels: Tensor):
         """Loss (nats, mean over target tokens) and logits [B, L, V] from input embeddings [B, T, D]."""
         with self.autocast():
-            return self.model(inputs_embeds=embeddings, attention_mask=attention_mask, labels=labels)
+            return self.feeding.forward(embeddings, attention_mask, labels)
 
     @torch.no_grad()
-    def generate(self, embeddings: torch.Tensor, attention_mask: torch.Tensor, **settings) -> torch.Tensor:
-        """Generated ids [B, <= max_new_tokens + 1]; the decoder starts from its start token and nothing else."""
-        encoded = self.encode(embeddings, attention_mask)
+    def generate(self, embeddings: Tensor, attention_mask: Tensor, *, beams: int, max_new_tokens: int) -> Tensor:
+        """Generated ids [B, <= max_new_tokens + 1] from input embeddings [B, T, D] and nothing else."""
         with self.autocast():
-            return self.model.generate(encoder_outputs=encoded, attention_mask=attention_mask,
-                                       past_key_values=decoding_cache(self.model),
-                                       generation_config=generation_config(self.model, **settings))
+            return self.feeding.generate(embeddings, attention_mask, self.generation_config(beams, max_new_tokens))
 
+    def forward_tokens(self, model: nn.Module, input_ids: Tensor, attention_mask: Tensor, labels: Tensor):
+        """As `forward`, from token ids, by `model`: the language model or a wrapper around it."""
+        with self.autocast():
+            return self.feeding.forward_tokens(model, input_ids, attention_mask, labels)
 
-def generation_config(model, beams: int, max_new_tokens: int) -> GenerationConfig:
-    config = model.config
-    return GenerationConfig(
-        num_beams=beams, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=config.pad_token_id,
-        eos_token_id=config.eos_token_id, decoder_start_token_id=config.decoder_start_token_id)
+    @torch.no_grad()
+    def generate_tokens(self, model: nn.Module, input_ids: Tensor, attention_mask: Tensor, *, beams: int, max_new_tokens: int,
+                        makes_cache: bool = False) -> Tensor:
+        """As `generate`, from token ids, by `model`; `makes_cache` where it has something in the cache from the start."""
+        with self.autocast():
+            return self.feeding.generate_tokens(model, input_ids, attention_mask,
+                                                self.generation_config(beams, max_new_tokens), makes_cache)
 
-
-class SharedByBeams(DynamicCache):
-    """Keys and values that all beams of an example have in common, those of the encoder's states: when beams change
-    places there is nothing to move, which otherwise takes a third of the time of generation on a CPU."""
-
-    def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
-        """Leaves all where it is."""
-
-
-def decoding_cache(model) -> EncoderDecoderCache:
-    """An empty cache for `generate`, of one call."""
-    return EncoderDecoderCache(DynamicCache(config=model.config), SharedByBeams(config=model.config))
+    def generation_config(self, beams: int, max_new_tokens: int) -> GenerationConfig:
+        config, tokenizer = self.model.config, self.tokenizer
+        # The end mark that answers are trained with; a configuration may list others.
+        end = config.eos_token_id if tokenizer is None else tokenizer.eos_token_id
+        padding = end if config.pad_token_id is None else config.pad_token_id
+        return GenerationConfig(num_beams=beams, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=padding,
+                                eos_token_id=end, decoder_start_token_id=getattr(config, "decoder_start_token_id", None))
 
 
 def load_backbone(name: str, precision: str = "auto", revision: str | None = None, device: str | None = None) -> Backbone:
@@ -166,13 +156,11 @@ def load_backbone(name: str, precision: str = "auto", revision: str | None = Non
         config = AutoConfig.from_pretrained(place, **options)
     except (OSError, ValueError) as error:
         raise _unreachable(name, error) from error
-    if config.model_type not in FAMILIES:
-        raise BackboneError(f"model {name!r} is of the family {config.model_type!r}, which is not supported; "
-                            f"expected one of: {', '.join(FAMILIES)}. Add an entry to transducer.backbone.FAMILIES")
+    family = family_of(config.model_type, name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, **options)
         with _no_progress_bars():
-            model, found = FAMILIES[config.model_type].loader.from_pretrained(
+            model, found = LOADERS[family.kind].from_pretrained(
                 place, dtype="auto", use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **options)
     except (OSError, ValueError) as error:
         raise _unreachable(name, error) from error
@@ -183,7 +171,7 @@ def load_backbone(name: str, precision: str = "auto", revision: str | None = Non
     _check_complete(name, model, tokenizer, found)
     fingerprint = weight_fingerprint(model)
     model = model.float().to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if model.device.type == "cpu":
+    if model.device.type == "cpu" and config.model_type == "t5":
         # The bias of T5's attention keeps the fused kernel from its fast path: this is 1.1 to 1.3 times as fast in bfloat16
         # and as fast in float32 (benchmarks/training_step.py).
         model.set_attn_implementation("eager")
@@ -217,10 +205,13 @@ def _no_progress_bars() -> Iterator[None]:
 
 
 def _place(name: str) -> str:
-    """Where to load from: the folder of an embedded model, a checked folder, or the hub id itself."""
-    embedded = name in checkpoints.EMBEDDED_MODELS
-    folder = checkpoints.path(name) if embedded else Path(name)
-    if embedded or name and folder.is_dir():
+    """Where to load from: the folder of a model with a short name, a checked folder, or the hub id itself."""
+    known = name in checkpoints.names()
+    try:
+        folder = checkpoints.path(name) if known else Path(name)
+    except MissingModelError as error:
+        raise BackboneError(str(error)) from error
+    if known or name and folder.is_dir():
         if not (folder / "config.json").exists():
             raise BackboneError(f"model folder {name!r} has no config.json; expected a folder written by save_pretrained")
         if not any((folder / file).exists() for file in WEIGHT_FILES):
@@ -231,14 +222,14 @@ def _place(name: str) -> str:
                                 "beside config.json: save the tokenizer to the folder too")
         return str(folder)
     if name.count("/") > 1 or name.startswith((".", "/", "~")) or "/" not in name:
-        raise BackboneError(f"no model {name!r}: not a folder, not a hub id such as Salesforce/codet5-base, and not one "
-                            f"of the embedded models: {', '.join(checkpoints.EMBEDDED_MODELS)}")
+        raise BackboneError(f"no model {name!r}: not a folder, not a hub id such as Salesforce/codet5-base, and none of the "
+                            f"models with a short name: {', '.join(checkpoints.names())}")
     return name
 
 
 def _unreachable(name: str, error: Exception) -> BackboneError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if Path(name).is_dir() or name in checkpoints.EMBEDDED_MODELS:
+    if Path(name).is_dir() or name in checkpoints.names():
         return BackboneError(f"model folder {name!r} cannot be loaded: {reason}")
     return BackboneError(f"cannot fetch model {name!r} from the hub ({reason}); without a network give a folder that "
                          f"holds it, or use the embedded model: --model {checkpoints.EMBEDDED_MODELS[0]}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from .backbone import FAMILIES, Backbone
+from .backbone import LOADERS, Backbone
 from .config import TransducerSettings
 from .errors import BudgetError
 from .methods import build_method, method_class, parse_specification, with_fields
@@ -21,7 +21,7 @@ class ShapesOnly(Backbone):
     def __init__(self, backbone: Backbone):
         config = backbone.model.config
         with torch.device("meta"):
-            model = FAMILIES[config.model_type].loader.from_config(config)
+            model = LOADERS[backbone.family.kind].from_config(config)
         super().__init__(model, backbone.tokenizer, backbone.name, backbone.revision, backbone.fingerprint)
 
 

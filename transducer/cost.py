@@ -173,7 +173,7 @@ class Stepper:
         self._model, self._max_grad_norm = model.train(), max_grad_norm
         self._parameters = list(model.trainable().values())
         self._optimizer = torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=0.0, fused=True)
-        self._collate = Collator(model.backbone.tokenizer.pad_token_id)
+        self._collate = Collator(model.backbone.pad_token_id)
         self.gradient_bytes = self.optimizer_bytes = 0
 
     def __call__(self, examples: list) -> float:
@@ -215,7 +215,7 @@ def _generation(model: AdaptedModel, prepared: list, settings: RunSettings, requ
     from .tensors import Collator
 
     model.eval()
-    collate, device = Collator(model.backbone.tokenizer.pad_token_id), model.backbone.device
+    collate, device = Collator(model.backbone.pad_token_id), model.backbone.device
 
     def generate(examples: list, tokens: int) -> tuple[torch.Tensor, float]:
         batch = {name: tensor.to(device) for name, tensor in collate(examples).items() if name != "labels"}

@@ -47,13 +47,13 @@ class Preparer:
 
     def __init__(self, backbone: Backbone, task: Task, max_source_tokens: int, max_target_tokens: int):
         self.text = TextEncoder(backbone.tokenizer, task.placeholder, max_source_tokens, max_target_tokens,
-                                framed=bool(task.frames))
+                                framed=bool(task.frames), encoder_decoder=backbone.encoder_decoder)
         self._task = task
         self._bags = NodeBags(backbone.tokenizer)
 
     def model_input(self, source: str, language: str, report: PreparationReport) -> tuple[EncodedSource, PreparedExample]:
         """The input made from a source: its tokens, and the graph of the text that the model sees."""
-        encoded = self.text.encode_source(self._task.model_input(source), self._task.frame(language))
+        encoded = self.text.encode_source(self._task.model_input(source), self._task.frame(language, self.text.form.gap is not None))
         begin = time.perf_counter()
         graph = extract(encoded.text, language)
         arrays = graph_arrays(graph, encoded, self._bags)

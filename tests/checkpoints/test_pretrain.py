@@ -143,7 +143,8 @@ def test_the_embedded_model_keeps_its_limits(embedded) -> None:
     assert (folder / "model.safetensors").stat().st_size < 25e6
     assert 8e6 <= sum(parameter.numel() for parameter in embedded[1].parameters()) <= 15e6
     assert sorted(path.name for path in folder.iterdir()) == [
-        "README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+        "README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+        "training.json"]
 
 
 @pytest.mark.parametrize(("text", "expected"), [

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoTokenizer, GenerationConfig, GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditionalGeneration
+from transformers import AutoTokenizer, GenerationConfig, OPTConfig, OPTForCausalLM, T5Config, T5ForConditionalGeneration
 
 from tests.transducer import tiny
 from transducer import backbone as backbone_module
-from transducer.backbone import PRECISIONS, Backbone, generation_config, load_backbone, weight_fingerprint
+from transducer.backbone import PRECISIONS, Backbone, load_backbone, weight_fingerprint
 from transducer.config import TransducerSettings
 from transducer.errors import BackboneError, ConfigurationError
 from transducer.fusion import parameter_count, rank_within_budget
@@ -81,7 +81,7 @@ def test_generation_of_methods_that_take_ids_equals_that_without_the_shared_cach
     batch = tiny.batch_of(backbone, [*tiny.examples(3), *tiny.examples(1, 201)])
     expected = model.language_model.generate(
         input_ids=batch["input_ids"], attention_mask=batch["attention_mask"],
-        generation_config=generation_config(backbone.model, 3, 12))
+        generation_config=backbone.generation_config(3, 12))
     assert torch.equal(model.generate(batch, beams=3, max_new_tokens=12), expected)
 
 
@@ -319,9 +319,10 @@ def test_a_configuration_that_is_no_json(model_folder: Path, tmp_path: Path) -> 
 
 def test_an_unknown_family(model_folder: Path, tmp_path: Path) -> None:
     folder = copied(model_folder, tmp_path / "model")
-    GPT2LMHeadModel(GPT2Config(vocab_size=20, n_positions=8, n_embd=8, n_layer=1, n_head=1, bos_token_id=1,
-                               eos_token_id=2)).save_pretrained(folder)
-    assert "is of the family 'gpt2', which is not supported; expected one of: t5" in message_of(folder)
+    OPTForCausalLM(OPTConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, ffn_dim=8,
+                             max_position_embeddings=8, word_embed_proj_dim=8)).save_pretrained(folder)
+    assert "is of the family 'opt', which is not supported; expected one of: t5" in message_of(folder)
+    assert "add an entry to transducer.families.FAMILIES" in message_of(folder)
 
 
 @pytest.mark.parametrize("name", ["codet5-tinny", "./absent", "/absent/folder", "a/b/c", ""])

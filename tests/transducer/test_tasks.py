@@ -19,7 +19,8 @@ from transducer.measure import ResultRow
 from transducer.methods import METHODS
 from transducer.overlong import within_limits
 from transducer.prepare import PreparationReport, Preparer
-from transducer.text import SENTINEL, TextEncoder
+from transducer.question_forms import SENTINEL
+from transducer.text import TextEncoder
 
 WORDS = ("area", "volume", "weight", "price", "median", "ratio", "speed", "height")
 

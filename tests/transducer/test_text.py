@@ -8,12 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import ByteLevelBPETokenizer
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer, ByT5Tokenizer, PreTrainedTokenizerFast
 
 from tasks.assertion import PLACEHOLDER
 from tests.transducer import tiny
 from transducer.errors import BackboneError, DataError
-from transducer.text import SENTINEL, EncodedSource, TextEncoder
+from transducer.question_forms import SENTINEL
+from transducer.text import EncodedSource, TextEncoder
 
 REPEATABLE = settings(max_examples=120, derandomize=True, deadline=None,
                       suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -210,16 +212,40 @@ def test_a_slow_tokenizer_is_refused() -> None:
         TextEncoder(ByT5Tokenizer(), PLACEHOLDER, 64, 16)
 
 
-def plain_tokenizer() -> PreTrainedTokenizerFast:
+def plain_tokenizer(**marks: str) -> PreTrainedTokenizerFast:
     """Byte-level, with an end mark that it does not put behind a text, and without sentinels."""
     trained = ByteLevelBPETokenizer()
     trained.train_from_iterator(["assert value"], vocab_size=300, special_tokens=["<unk>", "</s>"], show_progress=False)
-    return PreTrainedTokenizerFast(tokenizer_object=trained._tokenizer, unk_token="<unk>", eos_token="</s>")
+    return PreTrainedTokenizerFast(tokenizer_object=trained._tokenizer, unk_token="<unk>", eos_token="</s>", **marks)
 
 
-def test_a_tokenizer_without_sentinels_is_refused() -> None:
-    with pytest.raises(BackboneError, match="has no <extra_id_0>, which stands where the answer belongs"):
-        TextEncoder(plain_tokenizer(), PLACEHOLDER, 64, 16)
+def ended_tokenizer(**marks: str) -> PreTrainedTokenizerFast:
+    """Puts its end mark behind a text; without sentinels."""
+    tokenizer = plain_tokenizer(**marks)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="$A </s>", special_tokens=[("</s>", tokenizer.eos_token_id)])
+    return tokenizer
+
+
+def test_a_tokenizer_without_a_mark_for_the_answer_is_refused() -> None:
+    with pytest.raises(BackboneError, match="has neither <extra_id_0> nor a mask, one of which stands where the answer belongs"):
+        TextEncoder(ended_tokenizer(), PLACEHOLDER, 64, 16)
+
+
+def test_a_mask_stands_where_the_answer_belongs_if_there_are_no_sentinels() -> None:
+    tokenizer = ended_tokenizer(mask_token="<mask>")
+    encoder = TextEncoder(tokenizer, PLACEHOLDER, 64, 16)
+    encoded = encoder.encode_source(f"a\n{PLACEHOLDER}\nb")
+    assert tokenizer.decode(encoded.token_ids) == "a\n<mask>\nb</s>"
+    labels = encoder.encode_target("assert value", False)
+    assert tokenizer.decode(labels) == "assert value</s>" and encoder.decode(labels) == "assert value"
+
+
+def test_a_tokenizer_without_an_end_mark_is_refused() -> None:
+    tokenizer = plain_tokenizer()
+    tokenizer.eos_token = None
+    for encoder_decoder in (True, False):
+        with pytest.raises(BackboneError, match="has no end mark .*tokenizer_config.json"):
+            TextEncoder(tokenizer, PLACEHOLDER, 64, 16, encoder_decoder=encoder_decoder)
 
 
 def test_a_tokenizer_without_an_end_mark_behind_a_text_is_refused() -> None:

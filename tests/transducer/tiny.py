@@ -126,7 +126,7 @@ def prepared(backbone: Backbone, chosen: Sequence[Example]) -> list[PreparedExam
 
 def batch_of(backbone: Backbone, chosen: Sequence[Example]) -> dict[str, torch.Tensor]:
     """One collated batch with labels."""
-    return Collator(backbone.tokenizer.pad_token_id)(prepared(backbone, chosen))
+    return Collator(backbone.pad_token_id)(prepared(backbone, chosen))
 
 
 def float64_backbone(folder: Path) -> Backbone:

@@ -21,14 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from peft import AdaLoraConfig, TaskType
+from peft import AdaLoraConfig
 from peft.utils.save_and_load import get_peft_model_state_dict
 
 from checkpoints.errors import ArtefactContentError
 
 from ..config import option
 from ..errors import ConfigurationError
-from .peft_methods import LoRASettings, PeftMethod
+from .peft_methods import LoRASettings, PeftMethod, stored_transposed
 
 RANKS = ".lora_E"
 """Ending of the names of the vectors `e`, one for each update."""
@@ -64,16 +64,16 @@ class AdaLoRA(PeftMethod):
             raise ConfigurationError(f"--warm-share and --final-share are {settings.warm_share} and {settings.final_share}, "
                                      "expected less than 1 in sum: ranks are taken away in between")
         return AdaLoraConfig(
-            task_type=TaskType.SEQ_2_SEQ_LM, init_r=initial, target_r=settings.rank, lora_alpha=settings.alpha,
-            lora_dropout=settings.dropout, target_modules=settings.targets.split("+"), orth_reg_weight=settings.regularisation,
+            task_type=self.peft_task, init_r=initial, target_r=settings.rank, lora_alpha=settings.alpha,
+            lora_dropout=settings.dropout, target_modules=settings.projections(self.backbone.family),
+            fan_in_fan_out=stored_transposed(self.backbone), orth_reg_weight=settings.regularisation,
             total_step=1)  # until `plan`
 
     def forward(self, input_ids, attention_mask, labels=None, **graph):
         if self.training:
             return super().forward(input_ids, attention_mask, labels)
         # peft adds the regularisation whenever it is given labels, which would make a validation loss incomparable.
-        with self.backbone.autocast():
-            return self.backbone.model(input_ids=input_ids, attention_mask=attention_mask, labels=labels)
+        return self.backbone.forward_tokens(self.backbone.model, input_ids, attention_mask, labels)
 
     # Training
 

@@ -5,7 +5,7 @@
     h' = h + W_up SiLU(W_down h)
 
 after every attention and feed-forward block of every layer, before the block's residual is added; `W_up = 0` at the start.
-`2 r D` parameters a block. SiLU, because units that ReLU silences would be parameters in name only. Blocks are found by `backbone.FAMILIES`.
+`2 r D` parameters a block. SiLU, because units that ReLU silences would be parameters in name only. Blocks are found by `families.FAMILIES`.
 """
 from __future__ import annotations
 

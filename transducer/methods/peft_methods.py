@@ -26,12 +26,16 @@ from peft.utils import get_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
+from transformers.pytorch_utils import Conv1D
 
 from checkpoints.errors import ArtefactContentError, MissingArtefactError
 
-from ..adapted_model import DirectModel
+from ..adapted_model import DirectModel, InputModel
+from ..backbone import Backbone
 from ..config import option
-from .saving import OwnTensors
+from ..errors import BackboneError
+from ..families import STATE_SPACE, Family
+from .saving import OwnTensors, Switch
 
 
 class PeftMethod(DirectModel):
@@ -47,6 +51,17 @@ class PeftMethod(DirectModel):
     @abstractmethod
     def configuration(self) -> PeftConfig:
         """What peft is to build around the backbone."""
+
+    @property
+    def prompt_sizes(self) -> dict[str, int]:
+        """What peft cannot read off the configuration of a model without attention."""
+        if self.backbone.family.kind != STATE_SPACE:
+            return {}
+        return {"token_dim": self.backbone.width, "num_attention_heads": 1, "num_layers": self.backbone.model.config.num_hidden_layers}
+
+    @property
+    def peft_task(self) -> TaskType:
+        return TaskType.SEQ_2_SEQ_LM if self.backbone.encoder_decoder else TaskType.CAUSAL_LM
 
     def train(self, mode: bool = True):
         """The backbone stays in evaluation mode; a method's own dropout follows `mode`."""
@@ -95,7 +110,11 @@ class LoRASettings:
     rank: int = option(8, "rank of an update; the paper: 8", minimum=1)
     alpha: int = option(32, "updates are scaled by alpha / rank; the paper: 32", minimum=1)
     dropout: float = option(0.1, "dropout in front of an update; the paper: 0.1", minimum=0.0, maximum=0.9)
-    targets: str = option("q+v", "names of the projections that are updated, joined by +; the paper: q+v")
+    targets: str = option("", "names of the projections that are updated, joined by +; empty: queries and values, as in the "
+                              "paper, or what `families` names where they are no projections of their own")
+
+    def projections(self, family: Family) -> list[str]:
+        return self.targets.split("+") if self.targets else list(family.updated)
 
 
 class LoRA(PeftMethod):
@@ -110,9 +129,14 @@ class LoRA(PeftMethod):
 
     def configuration(self):
         settings = self.settings
-        return LoraConfig(task_type=TaskType.SEQ_2_SEQ_LM, r=settings.rank, lora_alpha=settings.alpha,
-                          lora_dropout=settings.dropout, target_modules=settings.targets.split("+"),
-                          use_dora=self.weight_decomposed)
+        return LoraConfig(task_type=self.peft_task, r=settings.rank, lora_alpha=settings.alpha,
+                          lora_dropout=settings.dropout, target_modules=settings.projections(self.backbone.family),
+                          use_dora=self.weight_decomposed, fan_in_fan_out=stored_transposed(self.backbone))
+
+
+def stored_transposed(backbone: Backbone) -> bool:
+    """Whether the projections are stored as [in, out], as GPT-2's are."""
+    return any(isinstance(module, Conv1D) for module in backbone.model.modules())
 
 
 class DoRA(LoRA):
@@ -130,7 +154,12 @@ class IA3(PeftMethod):
     default_learning_rate = 3e-2
 
     def configuration(self):
-        return IA3Config(task_type=TaskType.SEQ_2_SEQ_LM, target_modules=["k", "v", "wo"], feedforward_modules=["wo"])
+        family = self.backbone.family
+        if not family.scaled:
+            raise BackboneError(f"method {self.method!r} scales keys, values and feed-forward blocks, which a "
+                                f"{family.kind} model has not; leave the method out")
+        return IA3Config(task_type=self.peft_task, target_modules=list(family.scaled),
+                         feedforward_modules=list(family.scaled_inside), fan_in_fan_out=stored_transposed(self.backbone))
 
 
 @dataclass(frozen=True)
@@ -156,10 +185,31 @@ class PrefixTuning(PeftMethod):
     remark = "peft's prefixes reach only the decoder; half of the parameters are never read"
 
     def configuration(self):
-        return PrefixTuningConfig(task_type=TaskType.SEQ_2_SEQ_LM, num_virtual_tokens=self.settings.tokens)
+        if not self.backbone.encoder_decoder:
+            # peft gives a prefix the first positions of a padded row, so an answer would depend on the rest of the batch.
+            raise BackboneError(f"method {self.method!r} works with encoder-decoders only, got a {self.backbone.family.kind} "
+                                "model; use prompt or prompt+adapter")
+        return PrefixTuningConfig(task_type=self.peft_task, num_virtual_tokens=self.settings.tokens)
 
 
-class PromptTuning(PeftMethod):
+class PromptsInFront(Switch, PeftMethod, InputModel):
+    """Virtual tokens that peft makes and that go in front of the input, where no padding comes between."""
+
+    def fused(self, input_ids, attention_mask, **graph):
+        embeddings = self.backbone.model.get_input_embeddings()(input_ids)
+        if not self._enabled:
+            return embeddings, attention_mask
+        front = self.language_model.get_prompt(len(input_ids)).to(embeddings.dtype)
+        return torch.cat((front, embeddings), dim=1), torch.cat((attention_mask.new_ones(front.shape[:2]), attention_mask), dim=1)
+
+    def forward(self, input_ids, attention_mask, labels=None, **graph):
+        return InputModel.forward(self, input_ids, attention_mask, labels)
+
+    def generate(self, batch, *, beams, max_new_tokens):
+        return InputModel.generate(self, batch, beams=beams, max_new_tokens=max_new_tokens)
+
+
+class PromptTuning(PromptsInFront):
     """Trained vectors in front of the input (Lester et al., 2021), started from embeddings of real tokens."""
 
     method = "prompt"
@@ -174,8 +224,8 @@ class PromptTuning(PeftMethod):
 
     def configuration(self):
         # One submodule: with the default of two, peft allocates rows for the decoder that are never trained.
-        return PromptTuningConfig(task_type=TaskType.SEQ_2_SEQ_LM, num_virtual_tokens=self.settings.tokens,
-                                  num_transformer_submodules=1)
+        return PromptTuningConfig(task_type=self.peft_task, num_virtual_tokens=self.settings.tokens,
+                                  num_transformer_submodules=1, **self.prompt_sizes)
 
 
 @dataclass(frozen=True)
@@ -185,7 +235,7 @@ class EncodedPromptSettings(VirtualTokenSettings):
     width: int = option(128, "hidden width of the network that makes the prompts", minimum=1)
 
 
-class PTuning(OwnTensors, PeftMethod):
+class PTuning(OwnTensors, PromptsInFront):
     """Prompts made by a small network from trained vectors (Liu et al., GPT Understands, Too, 2021).
 
     Saves vectors and network as they are, not as a peft folder: peft keeps only the prompts that come out, with which
@@ -199,5 +249,6 @@ class PTuning(OwnTensors, PeftMethod):
     search_space = {"tokens": (10, 25, 50), "width": (64, 128, 256)}
 
     def configuration(self):
-        return PromptEncoderConfig(task_type=TaskType.SEQ_2_SEQ_LM, num_virtual_tokens=self.settings.tokens,
-                                   encoder_hidden_size=self.settings.width, num_transformer_submodules=1)
+        return PromptEncoderConfig(task_type=self.peft_task, num_virtual_tokens=self.settings.tokens,
+                                   encoder_hidden_size=self.settings.width, num_transformer_submodules=1,
+                                   **self.prompt_sizes)

@@ -1,0 +1,70 @@
+"""Families of language models: the facts that loading, feeding and adapting them need. Adding a family is one entry.
+
+The key is the `model_type` of a model's `config.json`.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import BackboneError
+
+ENCODER_DECODER, DECODER_ONLY, STATE_SPACE = KINDS = ("encoder-decoder", "decoder-only", "state-space")
+
+
+@dataclass(frozen=True)
+class Family:
+    """Facts of one family.
+
+    Attributes:
+        kind: one of `KINDS`: how embeddings go in and text comes out (`feeding`).
+        blocks: regular expression of the names of the blocks whose output, or its first part, is added to the residual
+            stream [B, T, D]: attention, feed-forward, mixers.
+        updated: names of the projections that low-rank updates change unless others are asked for.
+        scaled: names of the projections that IA3 scales, and
+        scaled_inside: those of them whose input it scales, the inside of feed-forward blocks.
+    """
+
+    kind: str
+    blocks: str
+    updated: tuple[str, ...]
+    scaled: tuple[str, ...] = ()
+    scaled_inside: tuple[str, ...] = ()
+
+
+_LLAMA = Family(DECODER_ONLY, r"\.(self_attn|mlp)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "down_proj"), ("down_proj",))
+_GPT2 = Family(DECODER_ONLY, r"\.(attn|mlp)$", ("c_attn",), ("c_attn", "mlp.c_proj"), ("mlp.c_proj",))
+_BART = Family(ENCODER_DECODER, r"\.(self_attn|encoder_attn|fc2)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "fc2"), ("fc2",))
+# peft leaves out_proj alone, since the fused kernels of Mamba read its weight past any update.
+_MAMBA = Family(STATE_SPACE, r"\.mixer$", ("in_proj", "x_proj"))
+_MAMBA2 = Family(STATE_SPACE, r"\.mixer$", ("in_proj",))
+
+FAMILIES = {
+    "t5": Family(ENCODER_DECODER, r"\.(SelfAttention|EncDecAttention|DenseReluDense)$", ("q", "v"), ("k", "v", "wo"), ("wo",)),
+    "bart": _BART,
+    "plbart": _BART,
+    "llama": _LLAMA,  # CodeLlama, DeepSeek-Coder, SmolLM2, Yi-Coder, granite-code
+    "mistral": _LLAMA,
+    "qwen2": _LLAMA,  # Qwen2.5-Coder
+    "qwen3": _LLAMA,
+    "gemma": _LLAMA,  # CodeGemma
+    "gemma2": _LLAMA,
+    "starcoder2": Family(DECODER_ONLY, r"\.(self_attn|mlp)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "c_proj"), ("c_proj",)),
+    "phi": Family(DECODER_ONLY, r"\.(self_attn|mlp)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "fc2"), ("fc2",)),
+    "gpt2": _GPT2,
+    "gpt_bigcode": _GPT2,  # StarCoder, SantaCoder
+    "mamba": _MAMBA,
+    "mamba2": _MAMBA2,
+}
+
+
+def family_of(model_type: str, name: str) -> Family:
+    """The facts for a `model_type`.
+
+    Raises:
+        BackboneError: there are none; which ones are needed, and where they go.
+    """
+    if model_type not in FAMILIES:
+        raise BackboneError(f"model {name!r} is of the family {model_type!r}, which is not supported; expected one of: "
+                            f"{', '.join(FAMILIES)}. To add it, add an entry to transducer.families.FAMILIES: its kind, the "
+                            "names of its blocks, and the projections that LoRA and IA3 change")
+    return FAMILIES[model_type]
