@@ -92,7 +92,7 @@ def _front_matter(config: dict) -> str:
 
 
 def _use(backbone: dict, base: str) -> list[str]:
-    model = "" if is_public(backbone["name"]) else f" --model {base.upper() if base.isalnum() else 'MODEL'}"
+    model = "" if is_public(backbone["name"]) else " --model MODEL"
     where = "" if is_public(backbone["name"]) else (
         f"The base model was a folder of the author's, `{base}`; give yours, which has to have the same weights.")
     return ["## Use", "", "```sh", f"python -m transducer.predict --transducer FOLDER_OR_ID{model} FILE", "```", "",

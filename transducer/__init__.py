@@ -2,7 +2,7 @@
 
     from transducer import TransducerModel, load_backbone
 
-Commands: `python -m transducer.train`, `.predict`, `.evaluate`, `.export`.
+Commands: `python -m transducer --help` lists them.
 """
 from __future__ import annotations
 

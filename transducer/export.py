@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
                         "folder: its hub id")
     parser.add_argument("--allow-mismatch", action="store_true", help="take a model with other weights than the transducer was trained "
                         "on, of the same width, family and tokenizer; the card says so")
-    parser.add_argument("--push", default="", metavar="ID", help="commit it to this repository of the hub (user/name)")
+    parser.add_argument("--push", default="", metavar="ID", help="commit it to this repository of the hub (user/name); its card "
+                        "states the command of the run with the paths in it")
     parser.add_argument("--push-revision", default="", metavar="BRANCH", help="the branch to commit to (default: main)")
     parser.add_argument("--private", action="store_true", default=None, help="make the repository private where it is not there")
     parser.add_argument("--embeddings", type=Path, metavar="FILE", help="requests to embed for servers that take prompt embeddings: JSON "

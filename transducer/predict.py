@@ -42,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     from checkpoints.artefact import read_artefact
     from tasks import get_task
 
-    task = get_task(read_artefact(saved_folder(options)).config["task"] or settings.task)
+    folder = saved_folder(options)
+    task = get_task(read_artefact(folder).config["task"] or settings.task)
     settings = settings.for_task(task)
     language = options.language or _language_of(options.file, task)
     task.check_language(language)
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     from .evaluate import predict
     from .prepare import Preparer
 
-    model = load_saved(options)
+    model = load_saved(options, folder)
     preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)
     answer = predict(model, preparer, [(source, language)], beams=settings.beams)[0]
     if options.explain:

@@ -62,11 +62,13 @@ def read_requests(path: Path, task: Task, language: str = "") -> list[Request]:
     from .results import complete_lines
 
     requests: dict[str, Request] = {}
-    for number, row in complete_lines(path, "request", 'give a file of JSON lines such as {"id": "1", "source": "...", "language": "java"}'):
+    remedy = 'give a file of JSON lines such as {"id": "1", "source": "...", "language": "java"}'
+    for number, row in complete_lines(path, "request", remedy):
         place = f"{path}, line {number}"
         source, name, spoken = row.get("source"), str(row.get("id", number)), row.get("language") or language
         if not isinstance(source, str) or not source:
-            raise DataError(f'{place}: "source" is {type(source).__name__ if source != "" else "empty"}, expected text; give the code there')
+            found = "empty" if source == "" else type(source).__name__
+            raise DataError(f'{place}: "source" is {found}, expected text; give the code there')
         if not spoken:
             raise DataError(f'{place} states no "language"; put one there, or give --language, one of: {", ".join(task.languages)}')
         if name in requests or name in ("", RESERVED):
@@ -165,5 +167,5 @@ def read_prompt_embeddings(path: Path, width: int | None = None) -> tuple[dict[s
             raise DataError(f"{place} has the hidden size {tensor.shape[1]}, expected {wanted}"
                             + (" as the model's; export for that model" if width else f" as the others; {again}"))
         if not bool(tensor.isfinite().all()):
-            raise DataError(f"{place} has numbers that are not finite; the transducer is damaged: check it with python -m transducer verify")
+            raise DataError(f"{place} has numbers that are not finite; check the transducer with python -m transducer verify")
     return embeddings, facts

@@ -5,6 +5,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .model import TransducerModel
 
 
@@ -24,11 +26,11 @@ def saved_folder(options: argparse.Namespace) -> Path:
     return located(options.transducer, options.transducer_revision or None)
 
 
-def load_saved(options: argparse.Namespace) -> TransducerModel:
-    """The transducer that the flags name, on its backbone."""
+def load_saved(options: argparse.Namespace, folder: Path | None = None) -> TransducerModel:
+    """The transducer that the flags name, on its backbone; `folder` is what `saved_folder` gave, where it was asked before."""
     from .backbone import load_backbone
     from .model import TransducerModel
 
-    folder = saved_folder(options)
+    folder = folder or saved_folder(options)
     backbone = load_backbone(options.model) if options.model else None
     return TransducerModel.from_pretrained(folder, backbone, allow_mismatch=options.allow_mismatch)
