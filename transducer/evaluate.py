@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .commands import CommandParser, command_line
 from .config import GENERATION_FIELDS, TrainSettings, add_options, resolve
+from .saved import add_saved_options, load_saved
 
 EVALUATION_FIELDS = ("columns", "test_limit", *GENERATION_FIELDS)
 
@@ -54,10 +55,9 @@ def score_predictions(task: Task, predictions: list[str], references: list[str],
 def main(arguments: list[str] | None = None) -> int:
     parser = CommandParser(prog="python -m transducer.evaluate",
                            description="Scores a saved transducer on the test split of a data source.")
-    parser.add_argument("--transducer", type=Path, required=True, help="folder of a saved transducer")
+    add_saved_options(parser)
     parser.add_argument("--data", default="embedded", help="embedded, or file:FOLDER")
     parser.add_argument("--language", default="", help="language of rows without one")
-    parser.add_argument("--model", help="the backbone, where it is not to be found under the name in the transducer")
     add_options(parser, TrainSettings, EVALUATION_FIELDS)
     parser.add_argument("--output", type=Path, help="file for the predictions (JSON lines)")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -66,15 +66,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     from tasks import get_task, load_source
 
-    from .backbone import load_backbone
-    from .model import TransducerModel
     from .prepare import PreparationReport, Preparer
     from .sampling import limited
     from .storage import write_json_lines
     from .trainer import evaluation_loss
 
-    backbone = load_backbone(options.model) if options.model else None
-    model = TransducerModel.from_pretrained(options.transducer, backbone)
+    model = load_saved(options)
     task = get_task(model.task or settings.task)
     settings = settings.for_task(task)
     splits = load_source(options.data, task, language=options.language or None, columns=settings.column_names(),

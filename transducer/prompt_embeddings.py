@@ -83,10 +83,10 @@ def read_requests(path: Path, task: Task, language: str = "") -> list[Request]:
 
 def check_servable(backbone: Backbone) -> None:
     """Raises BackboneError where no server takes prompt embeddings for a model."""
-    config = backbone.model.config
-    if getattr(config, "is_encoder_decoder", False):
+    if backbone.encoder_decoder:
+        family = backbone.model.config.model_type
         raise BackboneError(
-            f"prompt embeddings cannot be served for {backbone.name}: it is an encoder-decoder ({config.model_type}), whose embeddings go "
+            f"prompt embeddings cannot be served for {backbone.name}: it is an encoder-decoder ({family}), whose embeddings go "
             "into its encoder, and servers take them for decoder-only models alone; answer with transducer.predict, or export a "
             "transducer of a decoder-only model")
 

@@ -190,7 +190,7 @@ def test_saved_with_other_weights_the_card_says_where_it_was_measured(
     assert "Measured on other weights" not in (folder / CARD_FILE).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", ["predict"])
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
 def test_the_commands_take_other_weights_with_leave(
         command: str, folder: Path, other_model_folder: Path, data_folder: Path, tmp_path: Path,
         capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:

@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM, GenerationConfig
 
-from tests.transducer import tiny
-from transducer import TransducerModel, export
+from tests.transducer import tiny, tiny_families
+from transducer import TransducerModel, export, load_backbone
 from transducer.__main__ import main
 from transducer.backbone import Backbone
 from transducer.commands import command_line
 from transducer.config import TransducerSettings
 from transducer.errors import DataError
+from transducer.evaluate import predict
+from transducer.prepare import Preparer
 from transducer.prompt_embeddings import (
     METADATA,
     Request,
@@ -175,6 +178,36 @@ def test_an_encoder_decoder_cannot_be_served_so(
     message = capsys.readouterr().err
     assert message.count("\n") == 1 and "is an encoder-decoder (t5)" in message and "decoder-only models alone" in message
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("model_type", ["llama", "mamba"])
+def test_a_server_answers_to_the_file_as_the_model_to_the_request(
+        model_type: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The server is transformers' own generation from input embeddings, request by request."""
+    model_folder = tiny_families.write_family(tmp_path / "model", model_type)
+    backbone = load_backbone(str(model_folder), "float32", device="cpu")
+    torch.manual_seed(1)
+    model = TransducerModel(backbone, TransducerSettings(prompts=3, rank=8))
+    with torch.no_grad():
+        for parameter in model.trainable().values():
+            parameter.add_(torch.randn_like(parameter))
+    model.save_pretrained(tmp_path / "transducer", task="assert")
+    examples = tiny.examples(3)
+    path = write_lines(tmp_path / "in.jsonl", *({"id": each.id, "source": each.source, "language": each.language} for each in examples))
+    out = tmp_path / "out.safetensors"
+    flags = ["--embeddings", path, "--to-embeddings", out, "--max-source-tokens", str(tiny.SOURCE_TOKENS)]
+    assert exported(tmp_path / "transducer", model_folder, *flags) == 0
+    assert command_line(main, ["verify", str(out), "--model", str(model_folder)]) == 0
+    assert "3 requests" in capsys.readouterr().out
+    embeddings, facts = read_prompt_embeddings(out, width=backbone.width)
+    assert facts["model"] == str(model_folder) and facts["model_fingerprint"] == backbone.fingerprint and facts["task"] == "assert"
+    served = AutoModelForCausalLM.from_pretrained(model_folder).eval()
+    settings = GenerationConfig(max_new_tokens=6, do_sample=False, pad_token_id=0, eos_token_id=backbone.tokenizer.eos_token_id)
+    preparer = Preparer(backbone, tiny.TASK, tiny.SOURCE_TOKENS, 6)
+    for example, answer in zip(examples, predict(model, preparer, [(each.source, each.language) for each in examples], beams=1)):
+        prompt = embeddings[example.id][None]
+        ids = served.generate(inputs_embeds=prompt, attention_mask=torch.ones(prompt.shape[:2], dtype=torch.long), generation_config=settings)
+        assert preparer.text.decode(ids[0]) == answer
 
 
 def test_flags_that_do_not_fit(run: Path, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
