@@ -277,8 +277,15 @@ def _known_ratios(cache: Path) -> dict[str, float]:
     return known if isinstance(known, dict) else {}
 
 
-def step_seconds(backbone: Backbone, batch: int = 8, source: int = 192, target: int = 24, repeats: int = 3) -> float:
-    """Fastest of a few steps that carry gradient to the input embeddings, as every input-side method needs."""
+def step_seconds(backbone: Backbone, batch: int = 8, source: int = 192, target: int = 24, repeats: int = 3,
+                 patience: float = 3.0) -> float:
+    """Fastest of a few steps that carry gradient to the input embeddings, as every input-side method needs.
+
+    A batch of a model above fifty million parameters is smaller in proportion, and where the steps are slow only one is
+    taken after the first: the ratio of two precisions is no finer than that.
+    """
+    parameters = sum(parameter.numel() for parameter in backbone.model.parameters())
+    batch = max(1, min(batch, int(batch * 5e7 / parameters)))
     embeddings = torch.zeros(batch, source, backbone.width, device=backbone.device, requires_grad=True)
     mask = torch.ones(batch, source, dtype=torch.long, device=backbone.device)
     labels = torch.ones(batch, target, dtype=torch.long, device=backbone.device)
@@ -289,4 +296,6 @@ def step_seconds(backbone: Backbone, batch: int = 8, source: int = 192, target: 
         if backbone.device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
+        if len(times) > 1 and sum(times) > patience:
+            break
     return min(times[1:])

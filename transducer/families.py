@@ -48,12 +48,20 @@ FAMILIES = {
     "qwen3": _LLAMA,
     "gemma": _LLAMA,  # CodeGemma
     "gemma2": _LLAMA,
+    "gemma3_text": _LLAMA,
+    "granite": _LLAMA,
+    "phi3": Family(DECODER_ONLY, r"\.(self_attn|mlp)$", ("qkv_proj",), ("qkv_proj", "down_proj"), ("down_proj",)),
     "starcoder2": Family(DECODER_ONLY, r"\.(self_attn|mlp)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "c_proj"), ("c_proj",)),
     "phi": Family(DECODER_ONLY, r"\.(self_attn|mlp)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "fc2"), ("fc2",)),
     "gpt2": _GPT2,
     "gpt_bigcode": _GPT2,  # StarCoder, SantaCoder
     "mamba": _MAMBA,
     "mamba2": _MAMBA2,
+    "falcon_mamba": _MAMBA,
+    # Hybrids of attention and Mamba. Bamba, Falcon-H1 and Zamba are none of them: transformers cannot generate from
+    # embeddings with these.
+    "jamba": Family(DECODER_ONLY, r"\.(mamba|self_attn|feed_forward)$", ("q_proj", "v_proj", "in_proj")),
+    "granitemoehybrid": Family(DECODER_ONLY, r"\.(mamba|self_attn|shared_mlp)$", ("q_proj", "v_proj", "in_proj")),
 }
 
 

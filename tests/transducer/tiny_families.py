@@ -23,6 +23,12 @@ SHAPES = {
     "bart": _BART, "plbart": _BART,
     "gpt2": _GPT2, "gpt_bigcode": _GPT2,
     "mamba": _MAMBA, "mamba2": _MAMBA | {"expand": 2, "head_dim": 16, "num_heads": 4, "n_groups": 1, "chunk_size": 16},
+    "falcon_mamba": _MAMBA,
+    "jamba": _LLAMA | {"attn_layer_period": 2, "attn_layer_offset": 1, "num_experts": 1, "mamba_d_state": 8,
+                       "mamba_dt_rank": 4, "use_mamba_kernels": False},
+    "granitemoehybrid": _LLAMA | {"layer_types": ["mamba", "attention"], "mamba_n_heads": 4, "mamba_d_head": 16,
+                                  "mamba_d_state": 8, "mamba_chunk_size": 16, "shared_intermediate_size": 64,
+                                  "num_local_experts": 0},
 }
 """Sizes by model type; those of Llama for all others."""
 
