@@ -166,6 +166,12 @@ def test_a_large_body_is_refused_by_its_announcement_and_as_it_comes(server: Liv
     assert server.answer("summarize", 1, max_new_tokens=2)
 
 
+def test_a_body_that_never_ends_is_given_up(transducers: Transducers) -> None:
+    with live(transducers, time_limit=0.3) as server, socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(b"POST /v1/generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+        assert client.recv(4096).startswith(b"HTTP/1.1 504 ")
+
+
 def test_a_request_that_fails_inside_is_told_and_the_next_one_is_answered(server: Live, monkeypatch: pytest.MonkeyPatch,
                                                                          caplog: pytest.LogCaptureFixture) -> None:
     with monkeypatch.context() as patched:
@@ -175,6 +181,8 @@ def test_a_request_that_fails_inside_is_told_and_the_next_one_is_answered(server
             error = events_of(text)[0][1]["error"] if stream else text["error"]
             assert status == (200 if stream else 500)
             assert error == {"type": "failed", "message": "the answer failed; the log of the server says why"}
+            assert "ZeroDivisionError" in caplog.text
+            caplog.clear()
     assert server.answer("summarize", 1, max_new_tokens=2)
 
 

@@ -36,7 +36,7 @@ def make_app(service: Service, token: str = "") -> FastAPI:
     # The pages of FastAPI about the API would load scripts from elsewhere.
     app = FastAPI(title="transducer", version="1", docs_url=None, redoc_url=None,
                   description="One frozen code language model, adapted to many tasks by transducers.")
-    app.add_middleware(BodyLimit, most=service.settings.max_body_bytes)
+    app.add_middleware(BodyLimit, most=service.settings.max_body_bytes, seconds=service.settings.time_limit)
     _handle_errors(app)
 
     def authorised(request: Request) -> None:

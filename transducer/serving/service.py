@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 import uuid
@@ -25,6 +26,8 @@ from .transducers import Served, Transducers
 
 if TYPE_CHECKING:
     from ..prepare import Preparer
+
+log = logging.getLogger("transducer.serving")
 
 EXPECTED_BATCH_SECONDS = 1.0
 """Of a batch, before the first one."""
@@ -85,6 +88,9 @@ class Service:
         except asyncio.CancelledError:
             outcome = GoneError.kind
             raise
+        except Exception as error:
+            log.exception("a request for %s failed", request.transducer or request.task)
+            raise RequestError("the answer failed; the log of the server says why") from error
         finally:
             self._open -= 1
             self.metrics.requests.labels(outcome).inc()

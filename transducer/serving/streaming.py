@@ -87,7 +87,7 @@ def _last(task: asyncio.Future) -> str:
     if error is None:
         return event("done", task.result().model_dump())
     if not isinstance(error, RequestError):
-        error = RequestError("the answer failed; the log of the server says why")
+        raise error
     return event("error", {"error": {"type": error.kind, "message": " ".join(str(error).split())}})
 
 
