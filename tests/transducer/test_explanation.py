@@ -45,7 +45,7 @@ class Explained:
         self.encoded: EncodedSource
         self.encoded, self.inputs = preparer.model_input(CODE, "python", PreparationReport())
         self.graph: CodePropertyGraph = extract(self.encoded.text, "python")
-        batch = Collator(self.model.backbone.tokenizer.pad_token_id)([self.inputs])
+        batch = Collator(self.model.backbone.pad_token_id)([self.inputs])
         self.weights = {name: found[0] for name, found in self.model.explain(**batch).items()}
         self.data = reading(self.model.backbone, self.encoded, self.graph, self.model.settings.fusion, self.weights)
 

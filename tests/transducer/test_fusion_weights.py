@@ -88,7 +88,7 @@ def test_the_aligned_node_is_that_of_the_batch() -> None:
 def test_a_transducer_explains_a_batch_and_computes_as_before(backbone: Backbone, fusion: str) -> None:
     model = TransducerModel(backbone, TransducerSettings(fusion=fusion), "torch").eval()
     inputs = tiny.preparer(backbone).inputs([(example.source, example.language) for example in tiny.examples(3)], PreparationReport())
-    batch = Collator(backbone.tokenizer.pad_token_id)(inputs)
+    batch = Collator(backbone.pad_token_id)(inputs)
     before = model.fused(**batch)[0]
     weights = model.explain(**batch)
     assert torch.equal(before, model.fused(**batch)[0])

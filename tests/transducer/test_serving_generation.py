@@ -11,6 +11,7 @@ import torch
 
 from checkpoints import EMBEDDED_MODELS
 from tests.transducer import served
+from tests.transducer.tiny_families import write_family
 from transducer.backbone import load_backbone
 from transducer.evaluate import predict
 from transducer.prepare import PreparationReport
@@ -65,6 +66,25 @@ def test_an_answer_is_that_of_the_command(transducers: Transducers, beams: int) 
         expected = predict(chosen.model, chosen.preparer, [(served.code_for(name, 5), "java")], beams=beams)
         assert answers(transducers, [job(transducers, "summarize", 2, beams, 64),
                                      job(transducers, name, 5, beams, chosen.preparer.text.max_target_tokens)])[1:] == expected
+
+
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "starcoder2", "mamba"])
+def test_every_kind_of_model_answers_alike_alone_and_in_a_mixed_batch(model_type: str, tmp_path: Path) -> None:
+    model = write_family(tmp_path / "model", model_type)
+    transducers = served.table(model, served.saved(model, tmp_path, {"assert": "attention+aligned+prompts", "summarize": "aligned"}))
+    for beams in (1, 2):
+        heard: list[str] = []
+        plans = [(name, number) for number in (1, 8, 14) for name in ("assert", "summarize")]
+        first, *others = plans
+        together = answers(transducers, [job(transducers, *first, beams, 10, on_text=heard.append),
+                                         *(job(transducers, *plan, beams, 3 + number) for number, plan in enumerate(others))])
+        assert together == [answers(transducers, [job(transducers, *plan, beams, 2 + number or 10)])[0] if number else
+                            answers(transducers, [job(transducers, *first, beams, 10)])[0] for number, plan in enumerate(plans)]
+        assert "".join(heard) == together[0] and len(set(together)) > 3
+        served_by = transducers.choose("summarize", None)
+        served_by.preparer.text.max_target_tokens = 10
+        expected = predict(served_by.model, served_by.preparer, [(served.code_for("summarize", 8), "java")], beams=beams)
+        assert answers(transducers, [job(transducers, "assert", 2, beams, 10), job(transducers, "summarize", 8, beams, 10)])[1:] == expected
 
 
 def test_the_embedded_model_answers_alike_alone_and_in_a_mixed_batch(tmp_path: Path) -> None:

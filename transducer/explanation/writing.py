@@ -24,7 +24,7 @@ def write_explanation(path: Path, model: TransducerModel, preparer: Preparer, so
         title: of the page.
     """
     encoded, inputs = preparer.model_input(source, language, PreparationReport())
-    batch = Collator(model.backbone.tokenizer.pad_token_id)([inputs])
+    batch = Collator(model.backbone.pad_token_id)([inputs])
     weights = model.explain(**{name: tensor.to(model.backbone.device) for name, tensor in batch.items()})
     data = reading(model.backbone, encoded, extract(encoded.text, language), model.settings.fusion,
                    {name: found[0].float().cpu() for name, found in weights.items()})

@@ -60,7 +60,7 @@ def watched(backbone: Backbone, watch: Watch) -> Iterator[None]:
 def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[Tensor]:
     """The model's input [t, D] of every job, without padding; each transducer is called once for all of its jobs, or once for
     each of them where padding would change them."""
-    collate = Collator(backbone.tokenizer.pad_token_id)
+    collate = Collator(backbone.pad_token_id)
     rows: dict[Job, Tensor] = {}
     for model in dict.fromkeys(job.served.model for job in jobs):
         own = [job for job in jobs if job.served.model is model]
@@ -80,7 +80,7 @@ def joined(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 def reading_weights(backbone: Backbone, job: Job) -> dict[str, Tensor]:
     """By what weights the parts of the job's fusion read its graph: part -> [R, 1 + N], on the CPU."""
-    batch = _on(backbone, Collator(backbone.tokenizer.pad_token_id)([job.inputs]))
+    batch = _on(backbone, Collator(backbone.pad_token_id)([job.inputs]))
     return {name: weights[0].float().cpu() for name, weights in job.served.model.explain(**batch).items()}
 
 
@@ -134,7 +134,7 @@ class Watch(StoppingCriteria):
         ends = [place for place, token in enumerate(row) if token in self._ends]
         row = row[:ends[0] + 1] if ends else row
         text = job.served.preparer.text.decode(row)
-        job.say(text)
+        job.say(text, last=True)
         weights = reading_weights(self._backbone, job) if job.explain else None
         job.end(Answer(text, len(row), "end" if ends else "length", len(self._jobs), self._transducers,
                        job.started - job.queued, time.monotonic() - job.started, weights))

@@ -57,9 +57,9 @@ class Job:
         """Nobody waits any more: the job is left out of the next batch, or its row ends with the next token."""
         self.dropped = True
 
-    def say(self, text: str) -> None:
-        """Hands on what is new in `text`; a character whose bytes are not all there yet waits for the rest."""
-        text = text.rstrip("\ufffd")
+    def say(self, text: str, last: bool = False) -> None:
+        """Hands on what is new in `text`; a character whose bytes are not all there yet waits for the rest, if there is one."""
+        text = text if last else text.rstrip("\ufffd")
         if self.on_text and text.startswith(self.said) and len(text) > len(self.said):
             new, self.said = text[len(self.said):], text
             self.on_text(new)
