@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .backbone import Backbone
 from .config import NoSettings, TransducerSettings, require_fields, resolve
+from .errors import BackboneError
 
 
 class AdaptedModel(nn.Module, ABC):
@@ -20,6 +21,7 @@ class AdaptedModel(nn.Module, ABC):
 
     Class attributes:
         method: name in `METHODS`.
+        model_types: families (`families.FAMILIES`) whose parts it changes by name; none: it takes every one.
         settings_type: dataclass of what can be chosen.
         sizes: a field of the settings and its values by which the number of parameters grows, for budgets.
         reads_graph: whether batches must hold graphs.
@@ -36,9 +38,13 @@ class AdaptedModel(nn.Module, ABC):
         backbone: the frozen model; a method may change it in place.
         settings: of `settings_type`, see `make_settings`.
         engine: of the graph layers, where there are any: `auto`, `dgl` or `torch`.
+
+    Raises:
+        BackboneError: the method is not for the backbone's family.
     """
 
     method: str
+    model_types: tuple[str, ...] = ()
     settings_type: type = NoSettings
     sizes: tuple[str, tuple[int, ...]] = ("", ())
     reads_graph = False
@@ -52,6 +58,10 @@ class AdaptedModel(nn.Module, ABC):
 
     def __init__(self, backbone: Backbone, settings, engine: str = "auto"):
         super().__init__()
+        family = backbone.model.config.model_type
+        if self.model_types and family not in self.model_types:
+            raise BackboneError(f"method {self.method!r} is for the families {', '.join(self.model_types)}, got a backbone of the "
+                                f"family {family}; leave the method out")
         self.backbone = backbone
         self.settings = settings
         self.language_model = backbone.model

@@ -22,6 +22,8 @@ class Family:
         updated: names of the projections that low-rank updates change unless others are asked for.
         scaled: names of the projections that IA3 scales, and
         scaled_inside: those of them whose input it scales, the inside of feed-forward blocks.
+        read_uncalled: names of the projections that the model, or a fused kernel of it, reads without calling them, so that
+            an update beside them is not seen.
     """
 
     kind: str
@@ -29,14 +31,15 @@ class Family:
     updated: tuple[str, ...]
     scaled: tuple[str, ...] = ()
     scaled_inside: tuple[str, ...] = ()
+    read_uncalled: tuple[str, ...] = ()
 
 
 _LLAMA = Family(DECODER_ONLY, r"\.(self_attn|mlp)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "down_proj"), ("down_proj",))
 _GPT2 = Family(DECODER_ONLY, r"\.(attn|mlp)$", ("c_attn",), ("c_attn", "mlp.c_proj"), ("mlp.c_proj",))
 _BART = Family(ENCODER_DECODER, r"\.(self_attn|encoder_attn|fc2)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "fc2"), ("fc2",))
-# peft leaves out_proj alone, since the fused kernels of Mamba read its weight past any update.
-_MAMBA = Family(STATE_SPACE, r"\.mixer$", ("in_proj", "x_proj"))
-_MAMBA2 = Family(STATE_SPACE, r"\.mixer$", ("in_proj",))
+# Mamba multiplies with dt_proj's weight itself; peft refuses out_proj, which its fused kernels in training mode read.
+_MAMBA = Family(STATE_SPACE, r"\.mixer$", ("in_proj", "x_proj"), read_uncalled=("dt_proj", "out_proj"))
+_MAMBA2 = Family(STATE_SPACE, r"\.mixer$", ("in_proj",), read_uncalled=("out_proj",))
 
 FAMILIES = {
     "t5": Family(ENCODER_DECODER, r"\.(SelfAttention|EncDecAttention|DenseReluDense)$", ("q", "v"), ("k", "v", "wo"), ("wo",)),

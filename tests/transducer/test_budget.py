@@ -3,16 +3,17 @@ from __future__ import annotations
 
 import pytest
 
+from tests.transducer.tables import METHODS_OF_EVERY_FAMILY
 from transducer.backbone import Backbone, load_backbone
 from transducer.budget import parameter_count, within_budget
 from transducer.config import TransducerSettings
 from transducer.errors import ConfigurationError
-from transducer.methods import METHODS, build_method, method_class
+from transducer.methods import build_method, method_class
 
 SETTINGS = TransducerSettings()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS_OF_EVERY_FAMILY)
 def test_the_count_is_that_of_the_built_method_and_the_backbone_stays(method: str, model_folder) -> None:
     backbone = load_backbone(str(model_folder), "float32", device="cpu")
     names = list(backbone.model.state_dict())
@@ -22,7 +23,7 @@ def test_the_count_is_that_of_the_built_method_and_the_backbone_stays(method: st
     assert count == build_method(method, backbone, SETTINGS).trainable_count()
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if method_class(name).sizes[0]])
+@pytest.mark.parametrize("method", [name for name in METHODS_OF_EVERY_FAMILY if method_class(name).sizes[0]])
 def test_the_largest_size_within_a_budget(method: str, backbone: Backbone) -> None:
     field, values = method_class(method).sizes
     budget = parameter_count(f"{method}:{field}={values[2]}", backbone, SETTINGS)

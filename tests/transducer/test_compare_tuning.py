@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.transducer import tiny
+from tests.transducer.tables import METHODS_OF_EVERY_FAMILY
 from transducer import compare
 from transducer.backbone import Backbone
 from transducer.budget import parameter_count
@@ -19,7 +20,7 @@ from transducer.comparison.settings import CompareSettings
 from transducer.comparison.tuning import Search, TrialRow, read_trials, search_space
 from transducer.config import TransducerSettings
 from transducer.errors import DataError, DependencyError
-from transducer.methods import METHODS, method_class
+from transducer.methods import method_class
 from transducer.results import read_rows
 
 TRIALS = 3
@@ -103,7 +104,7 @@ def test_what_is_searched(backbone: Backbone) -> None:
     assert spaces("lora", "linear", budget="params=2000", learning_rate=1e-3) == [{"dropout": lora["dropout"]}, {}]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS_OF_EVERY_FAMILY)
 def test_every_search_space_is_of_fields_and_values_that_the_method_takes(method: str, backbone: Backbone) -> None:
     kind = method_class(method)
     for name, values in kind.search_space.items():

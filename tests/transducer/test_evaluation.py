@@ -12,6 +12,7 @@ import torch
 
 from tasks import Example
 from tests.transducer import tiny
+from tests.transducer.tables import METHODS_OF_EVERY_FAMILY
 from transducer import evaluate, train
 from transducer.adapted_model import AdaptedModel
 from transducer.backbone import load_backbone
@@ -19,7 +20,7 @@ from transducer.commands import command_line
 from transducer.config import TransducerSettings
 from transducer.evaluate import predict, score_predictions
 from transducer.measure import ResultRow
-from transducer.methods import METHODS, build_method
+from transducer.methods import build_method
 from transducer.prepare import PreparationReport, Preparer
 from transducer.sampling import limited
 from transducer.trainer import Examples, LengthBuckets, evaluation_loss
@@ -27,7 +28,7 @@ from transducer.trainer import Examples, LengthBuckets, evaluation_loss
 EXAMPLES = tiny.examples(7, 60)
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=METHODS_OF_EVERY_FAMILY)
 def model(request: pytest.FixtureRequest, model_folder: Path) -> AdaptedModel:
     """A method moved away from its start, so that its answers are its own."""
     torch.manual_seed(0)

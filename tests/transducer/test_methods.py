@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from checkpoints.artefact import folder_bytes
 from checkpoints.errors import ArtefactContentError, MissingArtefactError
 from tests.transducer import tiny
+from tests.transducer.tables import METHODS_OF_EVERY_FAMILY
 from transducer.adapted_model import AdaptedModel
 from transducer.backbone import Backbone, load_backbone, weight_fingerprint
 from transducer.config import TrainSettings, TransducerSettings
@@ -23,8 +24,8 @@ from transducer.methods.saving import OwnTensors
 from transducer.tensors import IGNORED_LABEL
 from transducer.trainer import fit
 
-LEARNERS = [name for name in METHODS if name != "none"]
-TRANSDUCERS = [name for name in METHODS if method_class(name).reads_graph]
+LEARNERS = [name for name in METHODS_OF_EVERY_FAMILY if name != "none"]
+TRANSDUCERS = [name for name in METHODS_OF_EVERY_FAMILY if method_class(name).reads_graph]
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 """float32 sums taken in another order, over logits near 1."""
 
@@ -67,7 +68,7 @@ def base_tensors(model: AdaptedModel) -> dict[str, torch.Tensor]:
             if id(parameter) not in trained and ".ranknum." not in name}  # a constant of AdaLoRA
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=METHODS_OF_EVERY_FAMILY)
 def trained(request: pytest.FixtureRequest, model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     method, folder = request.param, tmp_path_factory.mktemp("trained")
     model = build(method, model_folder)
@@ -217,7 +218,7 @@ from safetensors.torch import save_file
 from tests.transducer import tiny
 from transducer.backbone import load_backbone
 from transducer.config import TransducerSettings
-from transducer.methods import build_method
+from transducer.methods import METHODS, build_method
 out, model_folder, folders = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 tensors, texts = {}, {}
 for number, (method, folder) in enumerate(folders.items()):
@@ -239,7 +240,7 @@ def test_a_new_process_computes_and_generates_the_same(
         model_folder: Path, held_out: dict[str, torch.Tensor], tmp_path: Path) -> None:
     """One process for all methods. Each is moved away from its start by noise, so that a load that does nothing shows."""
     folders, expected, texts = {}, {}, {}
-    for number, method in enumerate(METHODS):
+    for number, method in enumerate(METHODS_OF_EVERY_FAMILY):
         model = build(method, model_folder, seed=number)
         start = logits(model, held_out)
         with torch.no_grad():
@@ -253,7 +254,7 @@ def test_a_new_process_computes_and_generates_the_same(
     done = tiny.python("-W", "error", "-c", RELOAD, str(tmp_path), str(model_folder), json.dumps(folders), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = load_file(tmp_path / "logits.safetensors")
-    for method in METHODS:
+    for method in METHODS_OF_EVERY_FAMILY:
         assert torch.equal(found[method], expected[method]), method
     assert json.loads((tmp_path / "texts.json").read_text()) == texts
 
@@ -370,7 +371,7 @@ def test_both_graph_engines_give_the_same_logits(method: str, model_folder: Path
     torch.testing.assert_close(logits(first, held_out), logits(second, held_out), **CLOSE)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS_OF_EVERY_FAMILY)
 def test_weights_kept_in_bfloat16_change_no_bit(
         method: str, model_folder: Path, held_out: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss, gradients and text, against autocast rounding the weights in float32 at every use."""

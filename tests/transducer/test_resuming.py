@@ -13,11 +13,12 @@ import pytest
 from safetensors.torch import load_file
 
 from tests.transducer import tiny
+from tests.transducer.tables import METHODS_OF_EVERY_FAMILY
 from tests.transducer.training_command import STEPS_PER_EPOCH, TENSORS, Command, rows_of, single_line
 from transducer.backbone import load_backbone
 from transducer.checkpointing import last_checkpoint
 from transducer.config import TransducerSettings
-from transducer.methods import METHODS, build_method
+from transducer.methods import build_method
 from transducer.trainer import AdapterTrainer
 
 KILLED = """
@@ -47,7 +48,7 @@ def test_a_killed_run_resumed_equals_the_uninterrupted_one(reference: Path, comm
     assert rows_of(output)[0].valid_loss == rows_of(reference)[0].valid_loss
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name not in ("none", "transducer")])
+@pytest.mark.parametrize("method", [name for name in METHODS_OF_EVERY_FAMILY if name not in ("none", "transducer")])
 def test_every_method_resumes_bit_for_bit(
         method: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Interrupted in the second epoch. LoRA draws dropout masks, so its random state has to come back too."""

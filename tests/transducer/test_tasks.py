@@ -11,12 +11,12 @@ import pytest
 from tasks import TASKS, Example, get_task
 from tasks.base import ANSWER
 from tests.transducer import tiny
+from tests.transducer.tables import METHODS_OF_EVERY_FAMILY
 from transducer import predict, train
 from transducer.backbone import load_backbone
 from transducer.commands import command_line
 from transducer.errors import DataError
 from transducer.measure import ResultRow
-from transducer.methods import METHODS
 from transducer.overlong import within_limits
 from transducer.prepare import PreparationReport, Preparer
 from transducer.question_forms import SENTINEL
@@ -63,7 +63,7 @@ def predictions(folder: Path) -> list[str]:
     return [json.loads(line)["prediction"] for line in (folder / "predictions.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize(("task", "method"), [*((task, "transducer") for task in TASKS), *(("translate", name) for name in METHODS)])
+@pytest.mark.parametrize(("task", "method"), [*((task, "transducer") for task in TASKS), *(("translate", name) for name in METHODS_OF_EVERY_FAMILY)])
 def test_predictions_do_not_know_the_labels(task: str, method: str, model_folder: Path, tmp_path: Path) -> None:
     """The whole command twice, the second time with garbage for the test labels."""
     runs = [run(model_folder, write(tmp_path / name, task, garbage), tmp_path / f"run-{name}", task, "--method", method)

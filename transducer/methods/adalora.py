@@ -65,7 +65,7 @@ class AdaLoRA(PeftMethod):
                                      "expected less than 1 in sum: ranks are taken away in between")
         return AdaLoraConfig(
             task_type=self.peft_task, init_r=initial, target_r=settings.rank, lora_alpha=settings.alpha,
-            lora_dropout=settings.dropout, target_modules=settings.projections(self.backbone.family),
+            lora_dropout=settings.dropout, target_modules=settings.projections(self.backbone),
             fan_in_fan_out=stored_transposed(self.backbone), orth_reg_weight=settings.regularisation,
             total_step=1)  # until `plan`
 

@@ -25,7 +25,7 @@ from peft import (
 from peft.utils import get_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from checkpoints.errors import ArtefactContentError, MissingArtefactError
@@ -33,8 +33,8 @@ from checkpoints.errors import ArtefactContentError, MissingArtefactError
 from ..adapted_model import DirectModel, InputModel
 from ..backbone import Backbone
 from ..config import option
-from ..errors import BackboneError
-from ..families import STATE_SPACE, Family
+from ..errors import BackboneError, UnknownNameError
+from ..families import STATE_SPACE
 from .saving import OwnTensors, Switch
 
 
@@ -113,8 +113,24 @@ class LoRASettings:
     targets: str = option("", "names of the projections that are updated, joined by +; empty: queries and values, as in the "
                               "paper, or what `families` names where they are no projections of their own")
 
-    def projections(self, family: Family) -> list[str]:
-        return self.targets.split("+") if self.targets else list(family.updated)
+    def projections(self, backbone: Backbone) -> list[str]:
+        """Names of the projections to update.
+
+        Raises:
+            UnknownNameError: the backbone has no such projection; peft would leave it out where it has others.
+            BackboneError: an update of it would get no gradient.
+        """
+        if not self.targets:
+            return list(backbone.family.updated)
+        chosen = self.targets.split("+")
+        known = [name for name, module in backbone.model.named_modules() if isinstance(module, (nn.Linear, nn.Embedding, Conv1D))]
+        for target in chosen:
+            if not any(f".{name}".endswith(f".{target}") for name in known):
+                raise UnknownNameError.among("target", target, dict.fromkeys(name.rpartition(".")[2] for name in known))
+            if target.rpartition(".")[2] in backbone.family.read_uncalled:
+                raise BackboneError(f"an update of {target!r} would get no gradient: {backbone.model.config.model_type} reads its "
+                                    f"weight past peft; use lora-partial:targets={target.rpartition('.')[2]}")
+        return chosen
 
 
 class LoRA(PeftMethod):
@@ -130,7 +146,7 @@ class LoRA(PeftMethod):
     def configuration(self):
         settings = self.settings
         return LoraConfig(task_type=self.peft_task, r=settings.rank, lora_alpha=settings.alpha,
-                          lora_dropout=settings.dropout, target_modules=settings.projections(self.backbone.family),
+                          lora_dropout=settings.dropout, target_modules=settings.projections(self.backbone),
                           use_dora=self.weight_decomposed, fan_in_fan_out=stored_transposed(self.backbone))
 
 
