@@ -12,35 +12,13 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 import checkpoints
-from checkpoints import corpus, pretrain, streams
+from checkpoints import pretrain, streams
 from checkpoints.pretrain import Recipe, build_model, build_optimizers, load_checkpoint, rate_factor, save_checkpoint
-
-PACKAGES = ("packaging", "tqdm")
-
+from tests.checkpoints.tiny_corpus import prepare_tiny_corpus
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared corpus made of two small installed packages."""
-    folder = tmp_path_factory.mktemp("pretraining")
-    patch = pytest.MonkeyPatch()
-    index = corpus.ContaminationIndex([])
-
-    def documents(data, index, report):
-        for package in PACKAGES:
-            for path in corpus.python_files(corpus.site_packages() / package):
-                report["python: documents"] += 1
-                yield "python", path.read_text(encoding="utf-8")
-
-    patch.setattr(streams, "documents", documents)
-    patch.setattr(streams, "forbidden_texts", lambda data: [])
-    patch.setattr(streams, "VOCABULARY_SIZE", 700)
-    patch.setattr(streams, "HELDOUT_ONE_IN", 6)
-    try:
-        streams.prepare(folder, None)
-    finally:
-        patch.undo()
-    assert len(index) == 0
-    return folder
+    return prepare_tiny_corpus(tmp_path_factory.mktemp("pretraining"))
 
 
 SMALL = Recipe(width=32, feed_forward=64, heads=2, encoder_layers=1, decoder_layers=1, batch=2)
