@@ -15,6 +15,7 @@ resident memory of the server, whose growth is that from the second to the last 
 from __future__ import annotations
 
 import argparse
+import ast
 import http.client
 import json
 import os
@@ -28,12 +29,12 @@ import time
 from collections import Counter
 from pathlib import Path
 from statistics import median
+from textwrap import dedent
 
 import psutil
 import torch
 from torch import nn
 
-from cpg import extract
 from transducer.backbone import Backbone, load_backbone
 from transducer.config import TransducerSettings
 from transducer.model import TransducerModel
@@ -82,10 +83,10 @@ def functions(count: int) -> list[str]:
     """Functions of this project's own sources, the same ones every time."""
     found = []
     for path in sorted((ROOT / "transducer").rglob("*.py")):
-        graph = extract(path.read_text(encoding="utf-8"), "python")
-        nodes = graph.nodes
-        found += [nodes.text_of(node) for node in range(len(nodes))
-                  if nodes.label[node] == "METHOD" and nodes.type[node] == "function_definition" and 200 < len(nodes.text_of(node)) < 1200]
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            if isinstance(node, ast.FunctionDef) and 6 <= node.end_lineno - node.lineno <= 24:
+                found.append(dedent("\n".join(lines[node.lineno - 1:node.end_lineno])) + "\n")
     random.Random(0).shuffle(found)
     return found[:count]
 

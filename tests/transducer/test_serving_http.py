@@ -1,11 +1,13 @@
 """The server over HTTP on loopback: answers, errors, streams, limits, the token, transducers that come and go, the end."""
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from tests.transducer import served
 from tests.transducer.served import Gate, Live, code_for, live, until
+from transducer.serving.jobs import Job
 from transducer.serving.transducers import Transducers
 
 TOKEN = "correct-horse-battery"
@@ -289,6 +292,16 @@ def test_what_does_not_end_in_time_is_given_up_at_the_end(transducers: Transduce
 
 
 # ------------------------------------------------------------------------------------------------- the rest
+def test_nothing_of_a_request_is_kept(server: Live) -> None:
+    for number in range(3):
+        server.answer("assert", number, beams=1 + number % 2, max_new_tokens=3, explain=True)
+        assert server.generate(**GOOD | {"transducer": "assert"})[0] == 422
+    until(lambda: server.service.idle and not server.service.batcher.running)
+    time.sleep(0.1)  # for the thread of batches to come back to its queue
+    gc.collect()
+    assert [found for found in gc.get_objects() if type(found) is Job] == []
+
+
 def test_health_and_figures(server: Live) -> None:
     before = server.metric('transducer_requests_total{outcome="answered"}'), server.metric('transducer_tokens_total{direction="generated"}')
     body = server.answer("summarize", 2, max_new_tokens=3)

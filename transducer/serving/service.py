@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tasks.errors import TaskError
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..prepare import Preparer
 
 log = logging.getLogger("transducer.serving")
+Made = TypeVar("Made")
 
 EXPECTED_BATCH_SECONDS = 1.0
 """Of a batch, before the first one."""
@@ -43,7 +44,7 @@ class Service:
     def __init__(self, transducers: Transducers, settings: ServeSettings):
         self.transducers, self.settings = transducers, settings
         self.draining = False
-        self._preparing = self._open = 0
+        self._beside = self._open = 0
         self._batch_seconds = EXPECTED_BATCH_SECONDS
         # One thread each: more would only take turns with it.
         self._preparation = ThreadPoolExecutor(1, "prepare")
@@ -53,8 +54,8 @@ class Service:
 
     @property
     def waiting(self) -> int:
-        """Requests whose input is being made or that are in the queue."""
-        return self._preparing + self.batcher.waiting
+        """Requests that are in the queue, or whose input or picture is being made."""
+        return self._beside + self.batcher.waiting
 
     @property
     def idle(self) -> bool:
@@ -102,19 +103,14 @@ class Service:
         beams, most = self._limits(request, served)
         if self.waiting >= self.settings.queue_length:
             raise self._overloaded()
-        loop = asyncio.get_running_loop()
         job = None
         try:
             async with asyncio.timeout(self.settings.time_limit):
-                self._preparing += 1
-                try:
-                    encoded, inputs = await loop.run_in_executor(self._preparation, _input, served.preparer, request.code, language)
-                finally:
-                    self._preparing -= 1
+                encoded, inputs = await self._made(self._preparation, _input, served.preparer, request.code, language)
                 job = Job(served, encoded, inputs, beams, most, request.options.explain, on_text if beams == 1 else None)
                 self.batcher.submit(job)
                 answer = await asyncio.wrap_future(job.result)
-                drawn = await loop.run_in_executor(self._drawing, self._explained, job, language, answer) if answer.weights is not None else None
+                drawn = None if answer.weights is None else await self._made(self._drawing, self._explained, job, language, answer)
         except TimeoutError:
             raise TimedOutError(f"no answer within {self.settings.time_limit:g} s; ask for fewer tokens or beams, send shorter code, or "
                                 "start the server with a larger --time-limit") from None
@@ -122,6 +118,14 @@ class Service:
             if job and not (job.result.done() and not job.result.cancelled()):
                 self.batcher.drop(job)
         return self._response(job, language, answer, begin, drawn)
+
+    async def _made(self, thread: ThreadPoolExecutor, make: Callable[..., Made], *arguments) -> Made:
+        """What `make` gives, in a thread beside that of the batches; the request counts as waiting meanwhile."""
+        self._beside += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(thread, make, *arguments)
+        finally:
+            self._beside -= 1
 
     def _checked(self, request: GenerateRequest) -> tuple[Served, str]:
         served = self.transducers.choose(request.transducer, request.task)
