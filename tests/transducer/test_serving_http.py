@@ -222,6 +222,7 @@ def test_a_client_that_is_gone_has_its_work_dropped(transducers: Transducers, st
             first.result()
         until(lambda: server.service.idle)
         assert server.metric('transducer_requests_total{outcome="gone"}') == 1
+        until(lambda: not server.service.batcher.running)
         assert server.metric("transducer_batch_size_count") == 1
 
 

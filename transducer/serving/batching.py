@@ -79,8 +79,8 @@ class Batcher:
         while (batch := self._next()) is not None:
             begin = time.monotonic()
             self._run(batch)
-            self._running = 0
             self._on_batch(batch, time.monotonic() - begin)
+            self._running = 0
             del batch  # while the queue is empty, nothing of a request is kept
 
     def _next(self) -> list[Job] | None:
