@@ -8,7 +8,7 @@ What is guaranteed. A row's answer is a function of its own request: masks keep 
 ended or has reached its own limit of tokens is changed no more. The numbers on the way are the same up to the order in which
 matrix products add, which depends on the shape of the batch. In float32 that moves logits by some 1e-5, so the answer equals
 that of the request alone unless two candidates lie closer than that. In bfloat16 a sum that falls on the other side of a
-rounding step is off by 2^-8, and answers with close candidates do differ: serve in float32 where they must not.
+rounding step is off by 2^-8 of its size, and answers with close candidates do differ: serve in float32 where they must not.
 
 Cost beyond a batch of one transducer: a call of `fused` for each further one, some milliseconds.
 """
