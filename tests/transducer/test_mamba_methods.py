@@ -163,6 +163,31 @@ def test_a_new_process_computes_and_generates_the_same(folders: dict[str, Path],
     assert json.loads((tmp_path / "texts.json").read_text()) == texts
 
 
+@pytest.mark.parametrize("method", OWN)
+def test_weights_kept_in_bfloat16_change_no_bit(method: str, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss, gradients and answer, against autocast rounding the weights at every use."""
+    def computed() -> tuple[list[torch.Tensor], torch.Tensor, set[torch.dtype]]:
+        torch.manual_seed(0)
+        backbone = load_backbone(str(folders["mamba"]), "bfloat16", device="cpu")
+        model = build_method(method, backbone, TransducerSettings()).train()
+        with torch.no_grad():
+            for parameter in model.trainable().values():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        batch = tiny.batch_of(backbone, tiny.examples(2))
+        loss = model(**batch).loss
+        loss.backward()
+        answer = model.eval().generate(batch, beams=2, max_new_tokens=4)
+        return ([loss.detach(), *(parameter.grad for parameter in model.trainable().values())], answer,
+                {parameter.dtype for parameter in backbone.model.parameters()})
+
+    found, answer, types = computed()
+    monkeypatch.setattr(Backbone, "narrow_weights", lambda backbone: None)
+    expected, expected_answer, wide = computed()
+    assert all(mine.isfinite().all() and torch.equal(mine, other) for mine, other in zip(found, expected, strict=True))
+    assert torch.equal(answer, expected_answer)
+    assert torch.bfloat16 not in wide and (torch.bfloat16 in types) == ("dt_proj" not in method)
+
+
 # What each one computes
 
 
