@@ -28,6 +28,8 @@ class AdaptedModel(nn.Module, ABC):
         changes_backbone: whether the backbone's own weights are what is trained.
         narrow_backbone: whether the backbone's weights are only multiplied with, so that `Backbone.narrow_weights` changes
             nothing.
+        starts_wide: whether what it starts from is made in the type of the backbone's weights, which are then float32.
+        reads_weights: whether it works on weights as numbers, which it cannot where they are quantised or lie elsewhere.
         default_learning_rate: AdamW's, used unless one is given (`README.md` says how they were chosen).
         search_space: fields of the settings and the values that tuning tries, beside the learning rate.
         fixed: settings that make the method what it is, whatever else is asked for.
@@ -50,6 +52,8 @@ class AdaptedModel(nn.Module, ABC):
     reads_graph = False
     changes_backbone = False
     narrow_backbone = True
+    starts_wide = False
+    reads_weights = False
     default_learning_rate = 0.0
     search_space: dict[str, tuple] = {}
     fixed: dict = {}
@@ -104,6 +108,18 @@ class AdaptedModel(nn.Module, ABC):
     @abstractmethod
     def disabled(self) -> AbstractContextManager[None]:
         """Within it, the model is the frozen backbone."""
+
+    def on_device(self) -> AdaptedModel:
+        """Itself, where the backbone is; what must stay where it lies stays."""
+        if not self.backbone.stays:
+            return self.to(self.backbone.device)
+        device = self.backbone.device
+        for parameter in self.parameters(recurse=False):
+            parameter.data = parameter.data.to(device)
+        for child in self.children():
+            if child is not self.language_model:
+                child.to(device)
+        return self
 
     def trainable(self) -> dict[str, nn.Parameter]:
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}

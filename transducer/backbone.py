@@ -9,14 +9,17 @@ import json
 import os
 import platform
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
+from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as library_logging
 
 import checkpoints
@@ -25,7 +28,13 @@ from checkpoints.errors import MissingModelError
 from .errors import BackboneError, ConfigurationError
 from .families import DECODER_ONLY, ENCODER_DECODER, STATE_SPACE, family_of
 from .feeding import FEEDINGS
+from .placement import checkpoint_layers, require_map, spread
+from .quantization import quantize as quantized
+from .quantization import require_library
 from .storage import cache_folder, write_text
+
+if TYPE_CHECKING:
+    from .config import RunSettings
 
 WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
@@ -39,13 +48,16 @@ class Backbone:
     """A frozen language model with its tokenizer. No parameter requires gradient, dropout is off.
 
     Attributes: `model`, `tokenizer`, `family` (facts, see `families`), `feeding` (how it runs, see `feeding`), `name` (hub id
-    or folder), `revision`, `fingerprint` (SHA-256 over the weights as stored), `precision` ("float32" or "bfloat16": of the arithmetic; see `narrow_weights`), `precision_reason`.
+    or folder), `revision`, `fingerprint` (SHA-256 over the weights as stored), `precision` ("float32" or "bfloat16": of the arithmetic; see `narrow_weights`), `precision_reason`, `quantize`
+    ("none", "8bit" or "4bit"), `device_map` (empty: on one device).
     """
 
     def __init__(self, model, tokenizer, name: str, revision: str | None, fingerprint: str):
         self.model, self.tokenizer = model, tokenizer
         self.name, self.revision, self.fingerprint = name, revision, fingerprint
         self.precision, self.precision_reason = "float32", "default"
+        self.quantize, self.device_map, self.computes_twice = "none", "", False
+        self._input_device: torch.device | None = None
         self.family = family_of(model.config.model_type, name)
         self.feeding = FEEDINGS[self.family.kind](model)
         model.requires_grad_(False)
@@ -70,7 +82,13 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        return self.model.device
+        """Where inputs go."""
+        return self._input_device or self.model.device
+
+    @property
+    def stays(self) -> bool:
+        """Whether it must not be moved as a whole to another device."""
+        return bool(self.device_map) or self.quantize != "none"
 
     @property
     def embedding_weight(self) -> torch.Tensor:
@@ -96,6 +114,22 @@ class Backbone:
             remedy = " (float16 overflows in T5)" if precision == "float16" else ""
             raise ConfigurationError(f"precision {precision!r}{remedy}; expected one of: {', '.join(PRECISIONS)}")
         self.precision, self.precision_reason = (precision, "asked for") if precision != "auto" else choose_precision(self)
+        self.widen_weights(products=self.precision == "float32")
+
+    def widen_weights(self, products: bool = True) -> None:
+        """Takes weights that are stored in 16 bits to float32; without `products`, those of matrix products that are stored
+        in bfloat16 stay, as `narrow_weights` would have them."""
+        narrow = set() if products else {id(module.weight) for module in self._products() if module.weight.dtype == torch.bfloat16}
+        for tensor in (*self.model.parameters(), *self.model.buffers()):
+            if tensor.dtype in (torch.bfloat16, torch.float16) and id(tensor) not in narrow:
+                tensor.data = tensor.data.float()
+
+    def _products(self) -> Iterator[nn.Module]:
+        """Modules whose frozen weight is read by their own matrix product and nowhere else."""
+        for module in self.model.modules():
+            if isinstance(module, (nn.Linear, Conv1D)) and module.weight is not self.embedding_weight:
+                if not module.weight.requires_grad:
+                    yield module
 
     def narrow_weights(self) -> None:
         """Keeps the frozen weights of matrix products in bfloat16 where products are computed in it.
@@ -105,10 +139,9 @@ class Backbone:
         """
         if self.precision != "bfloat16":
             return
-        for module in self.model.modules():
-            if isinstance(module, torch.nn.Linear) and module.weight is not self.embedding_weight:
-                if not module.weight.requires_grad and module.weight.dtype == torch.float32:
-                    module.weight.data = module.weight.data.to(torch.bfloat16)
+        for module in self._products():
+            if module.weight.dtype == torch.float32:  # not one that is quantised
+                module.weight.data = module.weight.data.to(torch.bfloat16)
 
     def forward(self, embeddings: Tensor, attention_mask: Tensor, labels: Tensor):
         """Loss (nats, mean over target tokens) and logits [B, L, V] from input embeddings [B, T, D]."""
@@ -143,13 +176,39 @@ class Backbone:
                                 eos_token_id=end, decoder_start_token_id=getattr(config, "decoder_start_token_id", None))
 
 
-def load_backbone(name: str, precision: str = "auto", revision: str | None = None, device: str | None = None) -> Backbone:
-    """A frozen model by the name of an embedded one, a folder, or a hub id.
+def backbone_for(settings: RunSettings, precision: str = "") -> Backbone:
+    """The backbone that a run's settings name, as they say that it is to be loaded; `precision` goes before theirs.
 
     Raises:
+        BackboneError, ConfigurationError, DependencyError: see `load_backbone`.
+    """
+    return load_backbone(settings.model, precision or settings.precision, settings.revision or None, quantize=settings.quantize,
+                         device_map=settings.device_map, computed_twice=settings.gradient_checkpointing)
+
+
+def load_backbone(name: str, precision: str = "auto", revision: str | None = None, device: str | None = None, *,
+                  quantize: str = "none", device_map: str = "", computed_twice: bool = False) -> Backbone:
+    """A frozen model by the name of an embedded one, a folder, or a hub id.
+
+    Weights are read as they are stored, in the memory of the CPU; those of matrix products stay so where products are
+    computed in that type.
+
+    Args:
+        quantize: see `quantization`.
+        device_map: see `placement.spread`.
+        computed_twice: see `placement.checkpoint_layers`.
+
+    Raises:
+        DependencyError: what quantising needs is absent.
+        ConfigurationError: a wrong precision or device map.
         BackboneError: no weights in the folder, an unknown family, a hub id without a network. The message says what
             to give instead.
     """
+    if quantize != "none":
+        require_library()
+        if device_map:
+            raise ConfigurationError("--quantize and --device-map do not go together; leave one of them out")
+    require_map(device_map)
     place = _place(name)
     options = {"revision": revision} if revision and place == name else {}
     try:
@@ -170,14 +229,38 @@ def load_backbone(name: str, precision: str = "auto", revision: str | None = Non
         raise
     _check_complete(name, model, tokenizer, found)
     fingerprint = weight_fingerprint(model)
-    model = model.float().to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if model.device.type == "cpu" and config.model_type == "t5":
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if device.type == "cpu" and config.model_type == "t5":
         # The bias of T5's attention keeps the fused kernel from its fast path: this is 1.1 to 1.3 times as fast in bfloat16
         # and as fast in float32 (benchmarks/training_step.py).
         model.set_attn_implementation("eager")
     backbone = Backbone(model, tokenizer, name, getattr(config, "_commit_hash", None) or revision, fingerprint)
-    backbone.set_precision(precision)
+    _place_weights(backbone, precision, device, quantize, device_map)
+    if computed_twice:
+        checkpoint_layers(model)
+        backbone.computes_twice = True
     return backbone
+
+
+def _place_weights(backbone: Backbone, precision: str, device: torch.device, quantize: str, device_map: str) -> None:
+    """Fixes the arithmetic and brings the weights to where they are computed."""
+    model = backbone.model
+    if quantize == "none" and not device_map:
+        model.to(device)
+        backbone.set_precision(precision)
+        return
+    # Neither is a model of which measurements would tell what the machine does faster.
+    backbone.set_precision("bfloat16" if precision == "auto" else precision)
+    if precision == "auto":
+        backbone.precision_reason = "that of quantised and spread models"
+    if quantize != "none":
+        computed_in = torch.bfloat16 if backbone.precision == "bfloat16" else torch.float32
+        quantized(model, backbone.family, quantize, computed_in, device)
+        backbone.quantize = quantize
+        return
+    folder = tempfile.TemporaryDirectory(prefix="offloaded-", dir=cache_folder())
+    backbone._input_device = spread(model, device_map, Path(folder.name))
+    backbone.device_map, backbone._offloaded = device_map, folder  # removed with the backbone
 
 
 def _check_complete(name: str, model: torch.nn.Module, tokenizer, found: dict) -> None:
@@ -258,6 +341,7 @@ def choose_precision(backbone: Backbone) -> tuple[str, str]:
         # Processes that train one model together must not come to different findings.
         return "float32", "not measured on this machine yet, and not in a run of several processes"
     if key not in known:
+        backbone.widen_weights()
         seconds = {}
         for precision in ("float32", "bfloat16"):
             backbone.precision = precision

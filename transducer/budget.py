@@ -23,6 +23,7 @@ class ShapesOnly(Backbone):
         with torch.device("meta"):
             model = LOADERS[backbone.family.kind].from_config(config)
         super().__init__(model, backbone.tokenizer, backbone.name, backbone.revision, backbone.fingerprint)
+        self.quantize, self.device_map, self.computes_twice = backbone.quantize, backbone.device_map, backbone.computes_twice
 
 
 def parameter_count(specification: str, backbone: Backbone, settings: TransducerSettings) -> int:

@@ -73,7 +73,7 @@ def run(settings: CompareSettings, arguments: list[str]) -> int:
     from .data import load_data
 
     data = load_data(settings, task)
-    from .backbone import load_backbone
+    from .backbone import backbone_for
     from .comparison.plan import plan_methods
     from .comparison.tuning import require_tuner
     from .run_data import SharedData
@@ -82,9 +82,10 @@ def run(settings: CompareSettings, arguments: list[str]) -> int:
         require_tuner()
     # Every run computes in one precision, also those of an earlier call.
     precision = saved["model"]["precision"] if saved and settings.precision == "auto" else settings.precision
-    backbone = load_backbone(settings.model, precision, settings.revision or None)
+    backbone = backbone_for(settings, precision)
     # What is left to do with it here needs no accelerator, whose memory is for the runs.
-    backbone.model.to("cpu")
+    if not backbone.stays:
+        backbone.model.to("cpu")
     planned = plan_methods(settings, backbone)
     print_settings(console, settings)
     shared = SharedData(settings, task, data, backbone, console)

@@ -89,8 +89,14 @@ class RunSettings(TransducerSettings):
                            choices=("truncate", "skip", "error"))
     beams: int = option(0, "beams in generation; 0: the task's; the paper: 2", minimum=0)
     precision: str = option("auto", "arithmetic: auto measures which is faster", choices=("auto", "float32", "bfloat16"))
+    quantize: str = option("none", "bits of the frozen weights; 8bit and 4bit need bitsandbytes (the extra 'quantized')",
+                           choices=("none", "8bit", "4bit"))
+    device_map: str = option("", "spreads a backbone that is too large for one device: auto, balanced, balanced_low_0, sequential, "
+                             "or a JSON file of {module: device}, devices cpu, disk or a GPU's number")
+    gradient_checkpointing: bool = option(False, "compute the frozen layers again in the backward pass: less memory, same gradients")
     engine: str = option("auto", "graph engine: dgl, or torch with the same numbers; auto: dgl where it can be used",
                          choices=("auto", "dgl", "torch"))
+    dry_run: bool = option(False, "print what memory the run needs and load no weights")
     quiet: bool = option(False, "print errors and the final table only")
     json: bool = option(False, "print the result rows as JSON lines on standard output, nothing else")
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 WARM_STEPS = 3
 """Steps that are not counted: the first ones pay for allocation."""
 COST_FIELDS = ("task", "data", "columns", "language", "model", "revision", "batch_size", "max_source_tokens",
-               "max_target_tokens", "beams", "precision", "engine")
+               "max_target_tokens", "beams", "precision", "quantize", "device_map", "gradient_checkpointing", "engine")
 """Settings of training that the command has."""
 
 
@@ -104,13 +104,13 @@ def _work() -> int:
     """A fresh process's side: one request on standard input, one line of figures on standard output."""
     from tasks import Example, get_task
 
-    from .backbone import load_backbone
+    from .backbone import backbone_for
     from .methods import build_method, method_class
     from .prepare import PreparationReport, Preparer
 
     request = json.loads(sys.stdin.read())
     settings = resolve(RunSettings, request["settings"])
-    backbone = load_backbone(settings.model, settings.precision, settings.revision or None)
+    backbone = backbone_for(settings)
     preparer = Preparer(backbone, get_task(settings.task), settings.max_source_tokens, settings.max_target_tokens)
     report = PreparationReport()
     prepared = preparer.with_labels([Example(**example) for example in request["examples"]], report)

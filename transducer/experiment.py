@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tasks import Task
 
-from .backbone import Backbone, load_backbone
+from .backbone import Backbone, backbone_for
 from .config import RunSettings
 from .data import Data
 from .measure import ResultRow
@@ -31,8 +31,7 @@ class Experiment:
 
     def run(self, method: str, seed: int, folder: Path) -> ResultRow:
         """Trains and scores one method with one seed; its files go to `folder`."""
-        backbone = self._unused_backbone or load_backbone(
-            self._settings.model, self._settings.precision, self._settings.revision or None)
+        backbone = self._unused_backbone or backbone_for(self._settings)
         self._unused_backbone = None
         row = SingleRun(self._settings, self._task, self._shared.prepared, backbone, method, seed, folder, self._console,
                         self._resume).execute()

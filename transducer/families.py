@@ -24,6 +24,7 @@ class Family:
         scaled_inside: those of them whose input it scales, the inside of feed-forward blocks.
         read_uncalled: names of the projections that the model, or a fused kernel of it, reads without calling them, so that
             an update beside them is not seen.
+        kept: names of further projections that are never quantised.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Family:
     scaled: tuple[str, ...] = ()
     scaled_inside: tuple[str, ...] = ()
     read_uncalled: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 _LLAMA = Family(DECODER_ONLY, r"\.(self_attn|mlp)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "down_proj"), ("down_proj",))
@@ -42,7 +44,9 @@ _MAMBA = Family(STATE_SPACE, r"\.mixer$", ("in_proj", "x_proj"), read_uncalled=(
 _MAMBA2 = Family(STATE_SPACE, r"\.mixer$", ("in_proj",), read_uncalled=("out_proj",))
 
 FAMILIES = {
-    "t5": Family(ENCODER_DECODER, r"\.(SelfAttention|EncDecAttention|DenseReluDense)$", ("q", "v"), ("k", "v", "wo"), ("wo",)),
+    # The inputs of wo overflow in the float16 that 8-bit products go through.
+    "t5": Family(ENCODER_DECODER, r"\.(SelfAttention|EncDecAttention|DenseReluDense)$", ("q", "v"), ("k", "v", "wo"), ("wo",),
+                 kept=("wo",)),
     "bart": _BART,
     "plbart": _BART,
     "llama": _LLAMA,  # CodeLlama, DeepSeek-Coder, SmolLM2, Yi-Coder, granite-code

@@ -68,10 +68,10 @@ def run(settings: TrainSettings) -> int:
 
 def _checked_backbone(settings: TrainSettings) -> Backbone:
     """The backbone of the first run; what would end every run is found with it before a folder is made."""
-    from .backbone import load_backbone
+    from .backbone import backbone_for
     from .methods import build_method
 
-    backbone = load_backbone(settings.model, settings.precision, settings.revision or None)
+    backbone = backbone_for(settings)
     build_method("transducer", backbone, settings.transducer_settings(), settings.engine)
     return backbone
 

@@ -50,7 +50,8 @@ def test_flags_go_before_the_recipe_and_that_before_defaults(tmp_path: Path) -> 
 
 def test_every_field_is_a_flag_that_is_read_back() -> None:
     other = {str: "text", int: "17", float: "0.25"}
-    kinds = {"fusion": "aligned", "layer": "gin", "method": "lora", "engine": "torch", "precision": "bfloat16", "heads": "2", "overlong": "skip"}
+    kinds = {"fusion": "aligned", "layer": "gin", "method": "lora", "engine": "torch", "precision": "bfloat16", "heads": "2", "overlong": "skip",
+             "quantize": "4bit"}
     for entry in fields(TrainSettings):
         flag = "--" + entry.name.replace("_", "-")
         if isinstance(entry.default, bool):

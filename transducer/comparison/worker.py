@@ -20,7 +20,7 @@ from rich.console import Console
 
 from tasks import get_task
 
-from ..backbone import load_backbone
+from ..backbone import backbone_for
 from ..measure import ResultRow
 from ..processes import is_main_process
 from ..run_data import RunData
@@ -71,7 +71,7 @@ def work(connection: Connection, settings: CompareSettings, data: RunData, job: 
 def execute(job: Job, settings: CompareSettings, data: RunData, folder: Path, on_log) -> ResultRow:
     """The row of a job; whatever goes wrong in it is its reason."""
     settings = replace(settings, learning_rate=job.learning_rate)
-    backbone = load_backbone(settings.model, settings.precision, settings.revision or None)
+    backbone = backbone_for(settings)
     row = new_row(settings, data.examples, backbone, job.specification, job.seed)
     try:
         run = SingleRun(settings, get_task(settings.task), _part_of(data, job.train_limit), backbone, job.specification,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError, UnknownNameError
+from ..errors import BackboneError, ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
     from ..adapted_model import AdaptedModel
@@ -88,6 +88,7 @@ def build_method(specification: str, backbone: Backbone, settings: TransducerSet
 
     Raises:
         UnknownNameError, ConfigurationError: an unknown method or field, or a value out of range.
+        BackboneError: the method cannot work on this backbone as it was loaded; the message says why.
     """
     kind = method_class(specification)
     _, given = parse_specification(specification)
@@ -95,4 +96,21 @@ def build_method(specification: str, backbone: Backbone, settings: TransducerSet
         chosen = kind.make_settings(given, settings)
     except ConfigurationError as error:
         raise ConfigurationError(f"method {specification!r}: {error}") from error
-    return kind(backbone, chosen, engine).to(backbone.device)
+    _require_usable(specification, kind, backbone)
+    if kind.starts_wide or kind.changes_backbone or not kind.narrow_backbone:
+        backbone.widen_weights()
+    return kind(backbone, chosen, engine).on_device()
+
+
+def _require_usable(specification: str, kind: type[AdaptedModel], backbone: Backbone) -> None:
+    """Raises BackboneError where the backbone was loaded in a way that the method cannot work with."""
+    numbers = kind.changes_backbone or kind.reads_weights
+    if numbers and backbone.quantize != "none":
+        raise BackboneError(f"method {specification!r} works on the backbone's weights themselves, which --quantize {backbone.quantize} "
+                            "leaves none of; leave --quantize out, or take lora, adapter, prompt or transducer")
+    if numbers and backbone.device_map:
+        raise BackboneError(f"method {specification!r} works on the backbone's weights themselves, which --device-map keeps elsewhere; "
+                            "leave --device-map out, or take adapter, prompt or transducer")
+    if backbone.computes_twice and getattr(kind, "makes_cache", False):
+        raise BackboneError(f"method {specification!r} puts keys and values into the cache, which a layer that is computed twice "
+                            "cannot read; leave --gradient-checkpointing out")

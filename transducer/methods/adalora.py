@@ -49,6 +49,7 @@ class AdaLoRA(PeftMethod):
     """Low-rank updates of the query and value projections whose ranks are dealt out by importance; see the module."""
 
     method = "adalora"
+    starts_wide = True  # as LoRA
     settings_type = AdaLoRASettings
     sizes = ("rank", (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
     default_learning_rate = 3e-3

@@ -142,6 +142,7 @@ class LoRA(PeftMethod):
     default_learning_rate = 3e-3
     search_space = {"rank": (4, 8, 16), "dropout": (0.0, 0.05, 0.1, 0.2)}
     weight_decomposed = False
+    starts_wide = True  # peft rounds the first update to the type of the weight
 
     def configuration(self):
         settings = self.settings
@@ -161,6 +162,7 @@ class DoRA(LoRA):
     method = "dora"
     weight_decomposed = True
     narrow_backbone = False  # norms of the weights are part of it
+    reads_weights = True
 
 
 class IA3(PeftMethod):
