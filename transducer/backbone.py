@@ -9,8 +9,10 @@ import json
 import os
 import platform
 import re
+import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -209,15 +211,10 @@ def load_backbone(name: str, precision: str = "auto", revision: str | None = Non
         if device_map:
             raise ConfigurationError("--quantize and --device-map do not go together; leave one of them out")
     require_map(device_map)
-    place = _place(name)
-    options = {"revision": revision} if revision and place == name else {}
-    try:
-        config = AutoConfig.from_pretrained(place, **options)
-    except (OSError, ValueError) as error:
-        raise _unreachable(name, error) from error
+    config, tokenizer = backbone_files(name, revision)
     family = family_of(config.model_type, name)
+    place, options = _place(name, revision)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place, **options)
         with _no_progress_bars():
             model, found = LOADERS[family.kind].from_pretrained(
                 place, dtype="auto", use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **options)
@@ -258,9 +255,27 @@ def _place_weights(backbone: Backbone, precision: str, device: torch.device, qua
         quantized(model, backbone.family, quantize, computed_in, device)
         backbone.quantize = quantize
         return
-    folder = tempfile.TemporaryDirectory(prefix="offloaded-", dir=cache_folder())
-    backbone._input_device = spread(model, device_map, Path(folder.name))
-    backbone.device_map, backbone._offloaded = device_map, folder  # removed with the backbone
+    folder = Path(tempfile.mkdtemp(prefix="offloaded-", dir=cache_folder()))
+    weakref.finalize(backbone, shutil.rmtree, folder, ignore_errors=True)
+    backbone._input_device = spread(model, device_map, folder)
+    backbone.device_map = device_map
+
+
+def backbone_files(name: str, revision: str | None = None):
+    """(configuration, tokenizer) of a model, without its weights.
+
+    Raises:
+        BackboneError: see `load_backbone`.
+    """
+    place, options = _place(name, revision)
+    try:
+        config = AutoConfig.from_pretrained(place, **options)
+        family_of(config.model_type, name)
+        return config, AutoTokenizer.from_pretrained(place, **options)
+    except (OSError, ValueError) as error:
+        if isinstance(error, BackboneError):
+            raise
+        raise _unreachable(name, error) from error
 
 
 def _check_complete(name: str, model: torch.nn.Module, tokenizer, found: dict) -> None:
@@ -287,8 +302,9 @@ def _no_progress_bars() -> Iterator[None]:
             library_logging.enable_progress_bar()
 
 
-def _place(name: str) -> str:
-    """Where to load from: the folder of a model with a short name, a checked folder, or the hub id itself."""
+def _place(name: str, revision: str | None = None) -> tuple[str, dict[str, str]]:
+    """Where to load from: the folder of a model with a short name, a checked folder, or the hub id itself; and the revision,
+    which folders have none of."""
     known = name in checkpoints.names()
     try:
         folder = checkpoints.path(name) if known else Path(name)
@@ -303,11 +319,11 @@ def _place(name: str) -> str:
         if not any((folder / file).exists() for file in TOKENIZER_FILES):
             raise BackboneError(f"model folder {name!r} has no tokenizer; expected one of {', '.join(TOKENIZER_FILES)} "
                                 "beside config.json: save the tokenizer to the folder too")
-        return str(folder)
+        return str(folder), {}
     if name.count("/") > 1 or name.startswith((".", "/", "~")) or "/" not in name:
         raise BackboneError(f"no model {name!r}: not a folder, not a hub id such as Salesforce/codet5-base, and none of the "
                             f"models with a short name: {', '.join(checkpoints.names())}")
-    return name
+    return name, {"revision": revision} if revision else {}
 
 
 def _unreachable(name: str, error: Exception) -> BackboneError:

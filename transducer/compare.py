@@ -57,6 +57,11 @@ def run(settings: CompareSettings, arguments: list[str]) -> int:
     settings.parameter_budget()
     if process_count() > 1:
         settings = replace(settings, accelerate=process_count())
+    if settings.dry_run:
+        from .memory import dry_run
+
+        dry_run(settings, [label for label in settings.labels()])
+        return DONE
     if settings.accelerate > 1 and settings.jobs > 1:
         raise ConfigurationError("--jobs runs side by side what --accelerate does together; give one of them")
     from .comparison.folder import ComparisonFolder
@@ -82,7 +87,10 @@ def run(settings: CompareSettings, arguments: list[str]) -> int:
         require_tuner()
     # Every run computes in one precision, also those of an earlier call.
     precision = saved["model"]["precision"] if saved and settings.precision == "auto" else settings.precision
-    backbone = backbone_for(settings, precision)
+    from .memory import told_of_shortage
+
+    with told_of_shortage(f"loading model {settings.model!r}", "none", settings):
+        backbone = backbone_for(settings, precision)
     # What is left to do with it here needs no accelerator, whose memory is for the runs.
     if not backbone.stays:
         backbone.model.to("cpu")

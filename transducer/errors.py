@@ -13,6 +13,7 @@
     ├── OutputExistsError(FileExistsError)           an output that would be overwritten
     ├── HubError(OSError)                            a hub that cannot be reached, or refuses what was asked of it
     ├── DependencyError(ImportError)                 an optional library that is absent or cannot serve the request
+    ├── MemoryLimitError(MemoryError)                a model or a run that needs more memory than there is
     └── TrainingError(RuntimeError)                  a run that cannot go on, such as one whose loss is not a number
 
 Errors about saved transducers are those of ``checkpoints.errors``.
@@ -91,6 +92,10 @@ class HubError(TransducerError, OSError):
 
 class DependencyError(TransducerError, ImportError):
     """An optional library that is absent, or present and unable to serve the request."""
+
+
+class MemoryLimitError(TransducerError, MemoryError):
+    """A model or a run that needs more memory than there is."""
 
 
 class TrainingError(TransducerError, RuntimeError):

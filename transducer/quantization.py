@@ -87,6 +87,9 @@ def _quantized(module: nn.Module, bits: str, computed_in: torch.dtype, device: t
         else:
             made = bitsandbytes.nn.Linear4bit(columns, rows, bias=module.bias is not None, compute_dtype=computed_in,
                                               quant_type="nf4", compress_statistics=False)
+            # A pass without gradient would pack the weights for good into a form that has no backward pass, and that only
+            # widths of whole blocks fit into.
+            made.support_avx512bf16_for_cpu = False
     if bits == "8bit":
         made.weight = bitsandbytes.nn.Int8Params(weight.to(torch.float16), requires_grad=False, has_fp16_weights=False)
     else:

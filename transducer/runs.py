@@ -21,7 +21,7 @@ CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.jsonl"
 METRICS_FILE = "metrics.json"
 
-FREE_ON_RESUME = ("resume", "overwrite", "quiet", "json", "output")
+FREE_ON_RESUME = ("resume", "overwrite", "quiet", "json", "output", "dry_run", "device_map", "gradient_checkpointing")
 """Settings that may differ between a run and its continuation."""
 
 
@@ -77,8 +77,9 @@ def _saved_settings(folder: Path) -> dict | None:
 
 def _check_same(settings: TrainSettings, saved: dict, folder: Path) -> None:
     now = json.loads(json.dumps(asdict(settings)))
+    defaults = json.loads(json.dumps(asdict(TrainSettings())))  # of settings that an earlier release did not have
     changed = sorted(name for name in now.keys() | saved.keys()
-                     if name not in FREE_ON_RESUME and now.get(name) != saved.get(name))
+                     if name not in FREE_ON_RESUME and now.get(name) != saved.get(name, defaults.get(name)))
     if changed:
         differences = ", ".join(f"{name} was {saved.get(name)!r} and is {now.get(name)!r}" for name in changed)
         raise ConfigurationError(f"--resume with other settings than the run in {folder}: {differences}; "

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from transformers import set_seed
 
@@ -21,11 +20,13 @@ from tasks.metrics import Scores
 
 from .adapted_model import AdaptedModel
 from .backbone import Backbone
+from .checkpointing import last_checkpoint
 from .config import RunSettings
 from .data import Data
 from .errors import TrainingError
 from .evaluate import predict, score_predictions
 from .measure import ResultRow, git_commit, hardware, package_versions, peak_memory
+from .memory import is_memory_error, shortage
 from .methods import build_method, method_class
 from .model import TransducerModel
 from .prepare import Preparer
@@ -61,8 +62,19 @@ class SingleRun:
         """Trains and scores."""
         try:
             self._train_and_score()
-        except (TrainingError, torch.OutOfMemoryError) as error:
+        except TrainingError as error:
             self.row.status, self.row.reason = "failed", " ".join(str(error).split())
+        except Exception as error:
+            if not is_memory_error(error):
+                raise
+            self.row.status = "failed"
+        else:
+            return self.row
+        if not self.row.reason:
+            # Out of the handler, where the error's frames no longer hold what filled the memory.
+            kept = last_checkpoint(self._folder / "checkpoints")
+            self.row.reason = shortage("training or scoring", self.row.specification, self._settings) + (
+                f"; {kept} is kept: with --resume --gradient-checkpointing the same command goes on from it" if kept else "")
         return self.row
 
     def train_only(self) -> ResultRow:

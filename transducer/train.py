@@ -43,6 +43,11 @@ def run(settings: TrainSettings) -> int:
     from .report import print_settings, wide_console
     from .runs import check_output, open_run
 
+    if settings.dry_run:
+        from .memory import dry_run
+
+        dry_run(settings, settings.methods())
+        return DONE
     if is_main_process():
         check_output(settings)
     console = wide_console(quiet=settings.quiet or settings.json or not is_main_process())
@@ -50,7 +55,10 @@ def run(settings: TrainSettings) -> int:
     from .data import load_data
 
     data = load_data(settings, task)
-    backbone = _checked_backbone(settings)
+    from .memory import told_of_shortage
+
+    with told_of_shortage(f"loading model {settings.model!r}", settings.method, settings):
+        backbone = _checked_backbone(settings)
     from .experiment import Experiment
 
     folder = open_run(settings) if is_main_process() else Path(settings.output)

@@ -112,10 +112,11 @@ def test_layers_computed_twice_give_the_same_gradients(method: str, model_type: 
     expected = step(method, load_backbone(str(folders[model_type]), "float32", device="cpu"), exact=True)
     backbone = load_backbone(str(folders[model_type]), "float32", device="cpu", computed_twice=True)
     found = step(method, backbone, exact=True)
-    assert torch.equal(found[0], expected[0]) and found[1].keys() == expected[1].keys()
+    torch.testing.assert_close(found[0], expected[0], rtol=1e-7, atol=0.0)
+    assert found[1].keys() == expected[1].keys() and found[1]
     for name, gradient in expected[1].items():
         torch.testing.assert_close(found[1][name], gradient, rtol=1e-7, atol=1e-9)
-    assert not any(module.training for module in backbone.model.modules())
+    assert not any(module.training for name, module in backbone.model.named_modules() if "lora_dropout" not in name)
 
 
 def test_a_forward_pass_keeps_less_where_layers_are_computed_twice(folders: dict[str, Path]) -> None:
