@@ -29,7 +29,7 @@ def settings(model_folder: Path) -> TrainSettings:
                          batch_size=2).for_task(tiny.TASK)
 
 
-@pytest.mark.parametrize("method", ["transducer", "lora", "full", "none", "prefix", "xprompt"])
+@pytest.mark.parametrize("method", ["transducer", "lora", "full", "prefix"])
 def test_weights_gradients_and_optimiser_are_counted_exactly(method: str, settings: TrainSettings, model_folder: Path) -> None:
     estimate = estimate_memory(method, settings, CPU)
     model = build_method(method, load_backbone(str(model_folder), "float32", device="cpu"), TransducerSettings())
@@ -53,7 +53,7 @@ def test_activations_are_those_of_a_real_step(model_type: str, settings: TrainSe
     model = build_method("lora", load_backbone(str(folder), "float32", device="cpu"), TransducerSettings()).train()
     ids = torch.randint(5, 50, (2, 24))
     with LiveBytes() as live:
-        model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=ids[:, :8]).loss.backward()
+        model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=ids[:, :8].contiguous()).loss.backward()
     assert estimate.activation_bytes == pytest.approx(live.peak - estimate.gradient_bytes, rel=0.1)
 
 

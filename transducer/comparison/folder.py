@@ -31,7 +31,7 @@ KIND = "comparison"
 CONFIG_SCHEMA = 1
 EXAMPLES_FILE, TUNING_FILE, STATISTICS_FILE, RUNS_FOLDER = "examples.jsonl", "tuning.jsonl", "statistics.json", "runs"
 
-FREE = ("output", "quiet", "json", "jobs", "retry", "overwrite", "reference")
+FREE = ("output", "quiet", "json", "jobs", "retry", "overwrite", "reference", "dry_run", "device_map", "gradient_checkpointing")
 """Settings that change no row, and may differ from call to call."""
 
 
@@ -137,6 +137,7 @@ def _plain(values: dict) -> dict:
 
 def _setting_differences(saved: dict, now: dict) -> list[str]:
     """What differs. Methods and seeds may be added: runs do not depend on each other."""
+    saved = _plain(asdict(CompareSettings())) | saved  # settings that an earlier release did not have are at their defaults
     changed = [name for name in now.keys() | saved.keys() if name not in FREE and now.get(name) != saved.get(name)]
     if "methods" in changed and set(saved["methods"]) <= set(now["methods"]):
         changed.remove("methods")
