@@ -58,9 +58,12 @@ def run(settings: CompareSettings, arguments: list[str]) -> int:
     if process_count() > 1:
         settings = replace(settings, accelerate=process_count())
     if settings.dry_run:
+        from .comparison.plan import plan_methods
+        from .estimate import shaped_backbone
         from .memory import dry_run
 
-        dry_run(settings, [label for label in settings.labels()])
+        planned = plan_methods(settings, shaped_backbone(settings))
+        dry_run(settings, [method.specification if not method.reason else method.base for method in planned])
         return DONE
     if settings.accelerate > 1 and settings.jobs > 1:
         raise ConfigurationError("--jobs runs side by side what --accelerate does together; give one of them")

@@ -90,9 +90,25 @@ class MemoryEstimate:
 
 
 class ShapedBackbone(Backbone):
-    """A backbone without weights."""
+    """A backbone without weights; `stored` is the type that they have on the disk."""
 
     embedding_scale = 1.0
+    stored = torch.float32
+
+
+def shaped_backbone(settings: RunSettings) -> ShapedBackbone:
+    """The backbone that the settings name, without weights.
+
+    Raises:
+        BackboneError: an unknown model or family.
+    """
+    config, tokenizer = backbone_files(settings.model, settings.revision or None)
+    stored = getattr(config, "dtype", None) or torch.float32
+    with torch.device("meta"):
+        model = LOADERS[family_of(config.model_type, settings.model).kind].from_config(config, dtype=torch.float32)
+    backbone = ShapedBackbone(model, tokenizer, settings.model, settings.revision or None, "")
+    backbone.stored = stored
+    return backbone
 
 
 def _make_fake(model: torch.nn.Module) -> None:
@@ -121,21 +137,19 @@ def estimate_memory(specification: str, settings: RunSettings, device: torch.dev
     """
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     libraries = (resident_bytes() or 0) if device.type == "cpu" else 0
-    config, tokenizer = backbone_files(settings.model, settings.revision or None)
-    family = family_of(config.model_type, settings.model)
+    backbone = shaped_backbone(settings)
+    model, family = backbone.model, backbone.family
+    config = model.config
     precision = settings.precision
     if precision == "auto":
         # Which one is faster is measured on the weights; until then the larger one.
         precision = "bfloat16" if settings.quantize != "none" or settings.device_map else "float32"
     with torch.device("meta"):
-        model = LOADERS[family.kind].from_config(config, dtype=torch.float32)
         if device.type == "cpu" and config.model_type == "t5":
             model.set_attn_implementation("eager")
-        backbone = ShapedBackbone(model, tokenizer, settings.model, None, "")
         backbone.precision, backbone.quantize = precision, settings.quantize
         backbone.device_map, backbone.computes_twice = settings.device_map, settings.gradient_checkpointing
         parameters = sum(parameter.numel() for parameter in model.parameters())
-        stored = getattr(config, "dtype", None) or torch.float32
         sizes = [parameter.numel() for parameter in model.parameters()]
         quantized = quantized_names(model, family) if settings.quantize != "none" else []
         shapes = {name: model.get_submodule(name).weight.shape for name in quantized}
@@ -162,7 +176,7 @@ def estimate_memory(specification: str, settings: RunSettings, device: torch.dev
         activation_bytes=activations, input_bytes=reading, cache_bytes=cache,
         # Logits, in float32, their logarithms, and these with the beams' sums.
         answer_step_bytes=3 * 4 * rows * vocabulary,
-        loading_bytes=max(parameters * stored.itemsize, kept) + 4 * max(sizes) + (resident_bytes() or 0))
+        loading_bytes=max(parameters * backbone.stored.itemsize, kept) + 4 * max(sizes) + (resident_bytes() or 0))
 
 
 def _frozen_bytes(adapted: AdaptedModel, backbone: Backbone, quantized: dict[str, torch.Size], bits: str) -> dict[str, int]:

@@ -101,9 +101,10 @@ def test_a_dry_run_prints_a_table_and_makes_nothing(
     shown = capsys.readouterr().out
     assert "transducer on" in shown and "lora on" in shown
     assert all(part in shown for part in ("frozen weights, float32", "activations", "generation cache", "training peak"))
-    assert command_line(compare.main, [*arguments, "--methods", "none", "--json"]) == 0
+    assert command_line(compare.main, [*arguments, "--methods", "lora:params=3000", "--json"]) == 0
     (row,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert row["specification"] == "none" and row["training_peak_bytes"] > row["frozen_bytes"]["float32"] > 0
+    assert row["specification"].startswith("lora:rank=") and 0 < row["trained_parameters"] <= 3000
+    assert row["training_peak_bytes"] > row["frozen_bytes"]["float32"] > 0
     assert not (tmp_path / "run").exists()
 
 
