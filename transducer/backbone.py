@@ -42,7 +42,6 @@ WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
-
 LOADERS = {ENCODER_DECODER: AutoModelForSeq2SeqLM, DECODER_ONLY: AutoModelForCausalLM, STATE_SPACE: AutoModelForCausalLM}
 
 

@@ -47,6 +47,7 @@ class AdditionalStates(nn.Module):
 class AdditionalScan(MixerModel):
     """More states in every layer of Mamba; see the module."""
 
+    reads_weights = True
     method = "additional-scan"
     model_types = ("mamba",)
     settings_type = ScanSettings

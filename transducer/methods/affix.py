@@ -42,6 +42,7 @@ class AffixSettings:
 class Affix(MixerModel):
     """Trained positions inside every layer of Mamba; see the module."""
 
+    reads_weights = True
     method = "affix"
     model_types = ("mamba",)
     settings_type = AffixSettings

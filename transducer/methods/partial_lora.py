@@ -84,6 +84,7 @@ class PartialLoRA(MixerModel):
         ConfigurationError: a target twice.
     """
 
+    reads_weights = True
     method = "lora-partial"
     model_types = tuple(PARTS)
     settings_type = PartialSettings
