@@ -63,7 +63,7 @@ class RunSettings(TransducerSettings):
                        "hub:ID[:CONFIGURATION][@REVISION]")
     columns: tuple[str, ...] = option((), "columns of file or hub data whose names are others: source=NAME target=NAME ...")
     language: str = option("", "language of data rows without a 'language' field; empty: the task's default")
-    model: str = option("codet5-tiny", "backbone: the embedded codet5-tiny, a folder, or a hub id (T5 family)")
+    model: str = option("codet5-tiny", "backbone: a short name (codet5-tiny, smollm2-135m), a folder, or a hub id")
     revision: str = option("", "revision of a hub model")
     output: str = option("", "the run folder; empty: runs/TASK")
     epochs: float = option(1.0, "passes over the training examples; the paper: 1", minimum=0.0)
