@@ -7,9 +7,12 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.warm_commands import WarmCommands
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -68,7 +71,13 @@ def runnable(command: str) -> bool:
         "../shared" in command and not (ROOT.parent / "shared" / "data").exists())
 
 
-def test_every_command_runs_in_order(place) -> None:
+@pytest.fixture(scope="module")
+def warm() -> Iterator[WarmCommands]:
+    with WarmCommands() as commands_with_libraries:
+        yield commands_with_libraries
+
+
+def test_every_command_runs_in_order(place, warm: WarmCommands, tmp_path: Path) -> None:
     folder, environment = place
     ran = 0
     for command in commands():
@@ -80,8 +89,8 @@ def test_every_command_runs_in_order(place) -> None:
             smaller += " --overwrite"
             smaller = smaller.replace(" --overwrite", "", 1) if "--resume" in smaller else smaller
         words = shlex.split(smaller)
-        words[0] = sys.executable if words[0].startswith("python") else words[0]
-        result = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+        assert words[0] == "python" and words[1] == "-m", f"no test knows how to run: {command}"
+        result = warm.run(words[2], words[3:], folder, environment, tmp_path / str(ran))
         assert result.returncode == 0, f"{command}\n{result.stdout[-2000:]}\n{result.stderr[-2000:]}"
         ran += 1
     assert ran >= 6
@@ -94,9 +103,9 @@ def test_make_targets_expand_to_the_commands(target: str) -> None:
     assert expected in result.stdout and "-m venv nowhere" in result.stdout
 
 
-def test_python_examples_run_after_the_commands(place) -> None:
+def test_python_examples_run_after_the_commands(place, warm: WarmCommands, tmp_path: Path) -> None:
     folder, environment = place
-    test_every_command_runs_in_order(place) if not (folder / "runs").exists() else None
+    test_every_command_runs_in_order(place, warm, tmp_path) if not (folder / "runs").exists() else None
     for block in PYTHON_BLOCKS:
         result = subprocess.run([sys.executable, "-c", block], cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
         assert result.returncode == 0, f"{block}\n{result.stderr[-2000:]}"

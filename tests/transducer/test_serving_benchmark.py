@@ -17,7 +17,7 @@ def test_mixed_batches_are_measured_and_have_the_same_answers(model_folder: Path
 
 
 def test_an_overload_is_stood_without_a_failure(model_folder: Path, tmp_path: Path) -> None:
-    done = tiny.python(SCRIPT, "overload", "--model", str(model_folder), "--transducers", "2", "--tokens", "24", "--seconds", "4",
+    done = tiny.python(SCRIPT, "overload", "--model", str(model_folder), "--transducers", "2", "--tokens", "24", "--seconds", "2",
                        "--clients", "12", "--queue", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "failures other than 429: 0" in done.stdout and "  200, the answer of the request alone" in done.stdout
