@@ -11,8 +11,8 @@ A snippet (a constructor, a case without its switch, ...) may need text around i
 the wrappers of the language in order and takes the first without an error, else the one with the fewest
 bytes in error. The wrapper's text is in no node, and spans are relative to the text that was given.
 
-Every parse has a parser of its own, since the scanner of Python's grammar carries marks of one broken text over to the
-next. On a few broken texts a grammar never comes to an end (TypeScript's on `class A {cost x = <T>(a = <T>(a = <T>(a`),
+Where a grammar's scanner keeps state, every parse has a parser of its own: that of Python carries marks of one broken text
+over to the next. On a few broken texts a grammar never comes to an end (TypeScript's on `class A {cost x = <T>(a = <T>(a = <T>(a`),
 so a parse has a time limit far above what any other text takes.
 """
 
@@ -184,6 +184,8 @@ class Grammar(NamedTuple):
     """What reading a tree of one language takes: numbers are those of its grammar."""
 
     language: Any
+    parsers: list[Any] | None
+    """The parser that serves all texts, or none yet; None where every text needs its own."""
     kinds: dict[int, tuple[str, int]]
     """Number of a node type -> its name, and what becomes of its nodes. The name is empty where a node's text is."""
     fields: dict[int | None, str | None]
@@ -208,20 +210,28 @@ def _grammar(name: str, language: Language) -> Grammar:
         if kind in language.token_nodes:
             kinds[number] = ("", TOKEN)
     fields = {number: grammar.field_name_for_id(number) for number in range(1, grammar.field_count + 1)}
-    return Grammar(grammar, kinds, {None: None, **fields})
+    return Grammar(grammar, [] if language.stateless else None, kinds, {None: None, **fields})
 
 
 def _root(grammar: Grammar, text: bytes) -> Any | None:
     """The root of a text's tree, None where the grammar does not come to an end."""
+    parser = grammar.parsers.pop() if grammar.parsers else _parser(grammar)
+    parser.set_timeout_micros(int(1e6 * (SECONDS + SECONDS_PER_BYTE * len(text))))
+    try:
+        root = parser.parse(text).root_node
+    except ValueError:  # what it raises at the limit; such a parser is not used again
+        return None
+    if grammar.parsers is not None:
+        grammar.parsers.append(parser)
+    return root
+
+
+def _parser(grammar: Grammar) -> Any:
     from tree_sitter import Parser
 
     parser = Parser()
     parser.set_language(grammar.language)
-    parser.set_timeout_micros(int(1e6 * (SECONDS + SECONDS_PER_BYTE * len(text))))
-    try:
-        return parser.parse(text).root_node
-    except ValueError:  # what it raises at the limit
-        return None
+    return parser
 
 
 def parse(code: str | bytes, language: Language) -> SyntaxTree:

@@ -69,6 +69,8 @@ class Language:
     extensions: tuple[str, ...]
 
     # parse
+    stateless: bool = False
+    """The grammar's scanner keeps no state, so that one parser serves all texts."""
     wrappers: tuple[Wrapper, ...] = (Wrapper(),)
     """Tried in order; the first that parses without an error is taken, else the one with least error."""
     stand_in: StandIn | None = None

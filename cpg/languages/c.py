@@ -50,6 +50,7 @@ _EXIT = "exit"
 C = Language(
     name="c",
     grammar="c",
+    stateless=True,
     extensions=(".c", ".h"),
     wrappers=(
         Wrapper(),

@@ -37,6 +37,7 @@ CPP = replace(
     C,
     name="cpp",
     grammar="cpp",
+    stateless=False,  # delimiters of raw strings
     extensions=(".cc", ".cpp", ".cxx", ".hpp", ".hh", ".hxx"),
     wrappers=(
         Wrapper(),

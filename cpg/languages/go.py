@@ -120,6 +120,7 @@ _SELECT = Switch(
 GO = Language(
     name="go",
     grammar="go",
+    stateless=True,
     extensions=(".go",),
     wrappers=(
         Wrapper(suffix="\n"),

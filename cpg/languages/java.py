@@ -51,6 +51,7 @@ _PARAMETER = Binding("name", declares=True)
 JAVA = Language(
     name="java",
     grammar="java",
+    stateless=True,
     extensions=(".java",),
     wrappers=(
         Wrapper(),

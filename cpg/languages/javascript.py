@@ -40,6 +40,7 @@ _GROUPS = frozenset({"switch_case", "switch_default"})
 JAVASCRIPT = Language(
     name="javascript",
     grammar="javascript",
+    stateless=True,
     extensions=(".js", ".mjs", ".cjs", ".jsx"),
     wrappers=(
         Wrapper(),
