@@ -110,6 +110,22 @@ def rate_factor(progress: float) -> float:
     return max(0.0, min(1.0, progress / WARMUP_SHARE + 0.02, (1.0 - progress) / DECAY_SHARE))
 
 
+def set_rates(optimizers: dict[str, torch.optim.Optimizer], base_rates: dict[str, list[float]], factor: float) -> None:
+    for kind, optimizer in optimizers.items():
+        for group, rate in zip(optimizer.param_groups, base_rates[kind]):
+            group["lr"] = rate * factor
+
+
+def descend(model: torch.nn.Module, optimizers: dict[str, torch.optim.Optimizer], loss: torch.Tensor) -> float:
+    """One step down the loss, gradients clipped at norm 1; the loss."""
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer in optimizers.values():
+        optimizer.step()
+        optimizer.zero_grad()
+    return loss.item()
+
+
 def training_batch(streams: Streams, vocabulary: Vocabulary, recipe: Recipe, step: int) -> tuple[torch.Tensor, torch.Tensor]:
     """(encoder input, labels) of a step: a function of seed and step alone, so a resumed run sees the same."""
     random = np.random.default_rng([recipe.seed, step])
@@ -208,18 +224,9 @@ def train(work: Path, minutes: float, recipe: Recipe, compile_model: bool, chang
             progress = state["seconds"] / budget
             if progress >= 1.0 - DECAY_SHARE and not (work / "constant.safetensors").exists():
                 save_checkpoint(work / "constant.safetensors", model, optimizers, state)
-            factor = rate_factor(progress)
-            for kind, optimizer in optimizers.items():
-                for group, rate in zip(optimizer.param_groups, base_rates[kind]):
-                    group["lr"] = rate * factor
+            set_rates(optimizers, base_rates, rate_factor(progress))
             source, labels = training_batch(streams, vocabulary, recipe, state["step"])
-            loss = loss_of(forward, source, labels)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for optimizer in optimizers.values():
-                optimizer.step()
-                optimizer.zero_grad()
-            recent.append(loss.item())
+            recent.append(descend(model, optimizers, loss_of(forward, source, labels)))
             now = time.monotonic()
             state = {"step": state["step"] + 1, "seconds": state["seconds"] + now - clock,
                      "tokens": state["tokens"] + int((source != PAD).sum() + (labels != IGNORED_LABEL).sum())}

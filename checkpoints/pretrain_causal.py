@@ -35,7 +35,7 @@ from torch.nn import functional
 from transformers import MambaConfig, MambaForCausalLM, PreTrainedTokenizerFast
 
 from .objectives import Vocabulary, random_spans, statement_spans
-from .pretrain import load_checkpoint, rate_factor, save_checkpoint
+from .pretrain import descend, load_checkpoint, rate_factor, save_checkpoint, set_rates
 from .selective_scan import logits_of
 from .streams import Streams, prepare
 from .tokenizer import BOS, EOS, PAD
@@ -159,18 +159,9 @@ def train(work: Path, minutes: float, recipe: Recipe, device: str = "cpu", save_
             log.flush()
 
         while state["seconds"] < minutes * 60:
-            factor = rate_factor(state["seconds"] / (minutes * 60))
-            for kind, optimizer in optimizers.items():
-                for group, rate in zip(optimizer.param_groups, base_rates[kind]):
-                    group["lr"] = rate * factor
+            set_rates(optimizers, base_rates, rate_factor(state["seconds"] / (minutes * 60)))
             ids = training_batch(streams, vocabulary, marks, recipe, state["step"])
-            loss = loss_of(model, ids)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for optimizer in optimizers.values():
-                optimizer.step()
-                optimizer.zero_grad()
-            recent.append(loss.item())
+            recent.append(descend(model, optimizers, loss_of(model, ids)))
             now = time.monotonic()
             state = {"step": state["step"] + 1, "seconds": state["seconds"] + now - clock, "tokens": state["tokens"] + ids.numel()}
             clock = now

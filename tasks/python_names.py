@@ -9,6 +9,7 @@ takes what is known of the declarations of source trees.
 from __future__ import annotations
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -48,44 +49,44 @@ class Module(Protocol):
     aliases: Mapping[str, ast.expr]
 
 
-class Names:
+class Names(ABC):
     """Names of modules. A subclass says what a module, a class and the node of a definition are."""
 
     def __init__(self) -> None:
         self._resolved: dict[str, dict[str, Definition | None]] = {}
 
+    @abstractmethod
     def module(self, name: str) -> Module | None:
         """The module of a dotted name; None where there is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def module_node(self, module: Module) -> Any:
         """The node of a module's definition."""
-        raise NotImplementedError
 
+    @abstractmethod
     def methods_of(self, owner: Definition) -> Iterable[tuple[str, Any]]:
         """Names and nodes of the methods that a class itself defines."""
-        raise NotImplementedError
 
+    @abstractmethod
     def base_expressions(self, owner: Definition) -> Iterable[ast.expr]:
         """The expressions that name a class's bases."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_property(self, definition: Definition) -> bool:
         """Whether a method is one: what is called is then its result, not the method."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_library(self, definition: Definition) -> bool:
         """Whether a function may be what a test is about; those that tests are made with are not."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_incidental(self, definition: Definition) -> bool:
         """Whether a function mostly makes the input of tests or sums up their outcome."""
-        raise NotImplementedError
 
+    @abstractmethod
     def method_by_name(self, name: str, subject: str) -> Definition | None:
         """The method of a name that no function has and only one class with its descendants; `subject` is what the test file
         is named after, by which an index may choose between classes."""
-        raise NotImplementedError
 
     def exports(self, module: str, name: str) -> bool:
         """Whether `from module import *` may give `name`; what the module's `__all__` says where that is known."""
@@ -95,17 +96,17 @@ class Names:
         """Whether several classes that do not descend from one have a method of that name, and no function has it."""
         return False
 
+    @abstractmethod
     def signature(self, definition: Definition) -> str:
         """A function or class on one line, without its body."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fields(self, owner: Definition) -> Iterable[str]:
         """The fields of a class, one line each."""
-        raise NotImplementedError
 
+    @abstractmethod
     def import_lines(self, module: str) -> list[str]:
         """The import statements of a module, one line each."""
-        raise NotImplementedError
 
     def forget(self, name: str) -> None:
         """Lets go of what is known of a module."""

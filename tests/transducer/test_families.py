@@ -151,16 +151,7 @@ def learns(method: str, folder: Path) -> None:
     with torch.no_grad():
         before = backbone.forward(embedded(backbone, batch), batch["attention_mask"], batch["labels"]).logits
     model = build_method(method, backbone, TransducerSettings()).train()
-    model.plan(8)
-    optimizer = torch.optim.AdamW(model.trainable().values(), lr=model.default_learning_rate)
-    losses = []
-    for step in range(8):
-        loss = model(**batch).loss
-        losses.append(loss.item())
-        loss.backward()
-        optimizer.step()
-        model.after_step(step + 1, optimizer)
-        optimizer.zero_grad()
+    losses = tiny.trained_losses(model, batch)
     assert losses[-1] < losses[0]
     generated = model.eval().generate(batch, beams=2, max_new_tokens=4)
     assert generated.shape[0] == 4 and generated.shape[1] <= 5

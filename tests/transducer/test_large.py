@@ -286,16 +286,7 @@ def test_methods_learn_on_quantised_weights(method: str, bits: str, model_type: 
     batch = tiny.batch_of(backbone, tiny.examples(4))
     model = build_method(method, backbone, TransducerSettings()).train()
     frozen = {name: parameter.clone() for name, parameter in backbone.model.named_parameters() if not parameter.requires_grad}
-    model.plan(8)
-    optimizer = torch.optim.AdamW(model.trainable().values(), lr=model.default_learning_rate)
-    losses = []
-    for number in range(8):
-        loss = model(**batch).loss
-        losses.append(loss.item())
-        loss.backward()
-        optimizer.step()
-        model.after_step(number + 1, optimizer)
-        optimizer.zero_grad()
+    losses = tiny.trained_losses(model, batch)
     assert losses[-1] < losses[0]
     after = dict(backbone.model.named_parameters())
     assert all(torch.equal(tensor, after[name]) for name, tensor in frozen.items())

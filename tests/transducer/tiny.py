@@ -15,6 +15,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from checkpoints.tokenizer import BOS, EOS, PAD, train_tokenizer
 from tasks import Example, get_task
+from transducer.adapted_model import AdaptedModel
 from transducer.backbone import Backbone, load_backbone
 from transducer.prepare import PreparationReport, Preparer
 from transducer.tensors import Collator, PreparedExample
@@ -127,6 +128,21 @@ def prepared(backbone: Backbone, chosen: Sequence[Example]) -> list[PreparedExam
 def batch_of(backbone: Backbone, chosen: Sequence[Example]) -> dict[str, torch.Tensor]:
     """One collated batch with labels."""
     return Collator(backbone.pad_token_id)(prepared(backbone, chosen))
+
+
+def trained_losses(model: AdaptedModel, batch: dict[str, torch.Tensor], steps: int = 8) -> list[float]:
+    """The loss before each of a few steps on one batch."""
+    model.plan(steps)
+    optimizer = torch.optim.AdamW(model.trainable().values(), lr=model.default_learning_rate)
+    losses = []
+    for step in range(steps):
+        loss = model(**batch).loss
+        losses.append(loss.item())
+        loss.backward()
+        optimizer.step()
+        model.after_step(step + 1, optimizer)
+        optimizer.zero_grad()
+    return losses
 
 
 def float64_backbone(folder: Path) -> Backbone:
