@@ -146,7 +146,7 @@ def loss_of(model, source: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def heldout_losses(model, streams: Streams, vocabulary: Vocabulary, windows: int = 64) -> dict[str, float]:
+def heldout_losses(model, streams: Streams, vocabulary: Vocabulary, windows: int = 16) -> dict[str, float]:
     """Nats per target token on held-out documents, per stream and objective, with the same corruption every time."""
     losses = {}
     for name in streams.names:
@@ -242,7 +242,7 @@ def train(work: Path, minutes: float, recipe: Recipe, compile_model: bool, chang
                 log.flush()
                 recent, last_log = [], time.monotonic()
         save_checkpoint(checkpoint, model, optimizers, state)
-        entry = state | {"final": True, "heldout": heldout_losses(model, streams, vocabulary, windows=512)}
+        entry = state | {"final": True, "heldout": heldout_losses(model, streams, vocabulary, windows=128)}
         log.write(json.dumps(entry) + "\n")
 
 

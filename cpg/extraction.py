@@ -89,29 +89,30 @@ def _nodes(tree: SyntaxTree, language: Language) -> Nodes:
     )
 
 
-LabelsBelow = dict[str, dict["str | None", str]]
+LabelOf = dict["str | None", str]
 
 
 @functools.lru_cache(maxsize=None)
-def _labels_below(language: Language) -> tuple[LabelsBelow, LabelsBelow]:
-    """Type of a parent -> field -> label of a node there, and type of a parent -> type -> label of such nodes there."""
-    in_field: LabelsBelow = {}
-    by_type: LabelsBelow = {}
+def _labels_below(language: Language) -> dict[str, tuple[LabelOf, LabelOf]]:
+    """Type of a parent -> the labels of nodes there: field -> label, and type -> label."""
+    below: dict[str, tuple[LabelOf, LabelOf]] = {}
     for (parent, place), label in language.labels_in_field.items():
-        in_field.setdefault(parent, {})[place or None] = label
+        below.setdefault(parent, ({}, {}))[0][place or None] = label
     for (parent, kind), label in language.labels_under.items():
-        by_type.setdefault(parent, {})[kind] = label
-    return in_field, by_type
+        below.setdefault(parent, ({}, {}))[1][kind] = label
+    return below
 
 
 def _labels(tree: SyntaxTree, language: Language) -> list[str]:
     types, fields, children, table = tree.types, tree.fields, tree.children, language.labels
     labels = [table.get(kind, OTHER_LABEL) for kind in types]
-    in_field, by_type = _labels_below(language)
-    for parent in [node for node, kind in enumerate(types) if kind in in_field or kind in by_type]:
-        places, kinds = in_field.get(types[parent], {}), by_type.get(types[parent], {})
+    below = _labels_below(language)
+    for parent in [node for node, kind in enumerate(types) if kind in below]:
+        places, kinds = below[types[parent]]
         for node in children[parent]:
-            labels[node] = places.get(fields[node]) or kinds.get(types[node]) or labels[node]
+            label = places.get(fields[node]) or kinds.get(types[node])
+            if label:
+                labels[node] = label
     if language.labels_without:
         for node, kind in enumerate(types):
             part, label = language.labels_without.get(kind, (None, ""))
@@ -144,18 +145,19 @@ def _names(tree: SyntaxTree, language: Language, labels: list[str]) -> list[str]
 def _add_ends(nodes: Nodes, edges: Edges, flows: list[FlowGraph]) -> None:
     """An ENTRY and an EXIT node for each body, with empty spans at its two ends; records their ids."""
     spans = [getattr(nodes, f"{end}_{place}") for place in ("byte", "line", "column") for end in ("start", "end")]
-    for flow in flows:
-        owner = flow.owner
-        ids = flow.nodes[ENTRY], flow.nodes[EXIT] = len(nodes), len(nodes) + 1
-        edges.extend("AST", (owner, owner), ids)
-        nodes.type += ("entry", "exit")
-        nodes.label += ("ENTRY", "EXIT")
-        nodes.name += (nodes.name[owner], nodes.name[owner])
-        nodes.point += ("entry", "exit")
-        for starts, ends in zip(spans[::2], spans[1::2]):
-            both = starts[owner], ends[owner]
-            starts += both
-            ends += both
+    first = len(nodes)
+    for number, flow in enumerate(flows):
+        flow.nodes[ENTRY], flow.nodes[EXIT] = first + 2 * number, first + 2 * number + 1
+    owners = [owner for flow in flows for owner in (flow.owner, flow.owner)]
+    edges.extend("AST", owners, range(first, first + len(owners)))
+    nodes.name += [nodes.name[owner] for owner in owners]
+    nodes.type += ("entry", "exit") * len(flows)
+    nodes.label += ("ENTRY", "EXIT") * len(flows)
+    nodes.point += ("entry", "exit") * len(flows)
+    for starts, ends in zip(spans[::2], spans[1::2]):
+        both = [place for flow in flows for place in (starts[flow.owner], ends[flow.owner])]
+        starts += both
+        ends += both
 
 
 def _add_control_flow(nodes: Nodes, edges: Edges, flows: list[FlowGraph]) -> None:

@@ -153,8 +153,10 @@ class NameWalk:
         self._push(self._without_ignored(node, self.tree.children[node]), mode, scope)
 
     def _without_ignored(self, node: int, children: list[int]) -> list[int]:
-        tree, kind = self.tree, self.tree.types[node]
-        ignored, intrinsic = self.language.ignored_parts.get(kind, ()), self.language.intrinsic.get(kind)
+        tree, language, kind = self.tree, self.language, self.tree.types[node]
+        if kind not in language.ignored_parts and kind not in language.intrinsic:
+            return children
+        ignored, intrinsic = language.ignored_parts.get(kind, ()), language.intrinsic.get(kind)
         for part in ignored:
             dropped = tree.parts(node, part)
             children = [child for child in children if child not in dropped]

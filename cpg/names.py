@@ -163,21 +163,21 @@ class Names(NameWalk):
             self._stack.append((None, child, DECLARE if child in confined else READ, inner))
 
     def _binding(self, node: int, mode: int, scope: Scope) -> None:
-        if self.tree.types[node] in self.language.scopes:
+        tree, kind, children = self.tree, self.tree.types[node], self.tree.children[node]
+        if kind in self.language.scopes:
             scope = self._scopes.add("block", scope, scope.owner, node)
-        rule: Binding = self.language.bindings[self.tree.types[node]]
-        tokens = self.tree.tokens.get(node, ())
+        rule: Binding = self.language.bindings[kind]
+        tokens = tree.tokens.get(node, ())
         if rule.only and rule.only.isdisjoint(tokens):
-            passed_on = mode in DECLARING or self.tree.types[node] in self.language.targets
-            self._push(self._without_ignored(node, self.tree.children[node]), mode if passed_on else READ, scope)
+            passed_on = mode in DECLARING or kind in self.language.targets
+            self._push(self._without_ignored(node, children), mode if passed_on else READ, scope)
             return
-        targets = self.tree.parts(node, rule.target)
-        values = self.tree.parts(node, rule.value)
+        targets = tree.parts(node, rule.target)
+        values = tree.parts(node, rule.value)
         if mode == PATTERN and not targets:
-            targets = self.tree.children[node][-1:]
+            targets = children[-1:]
         values = [value for value in values if value not in targets]
-        rest = [c for c in self.tree.children[node] if c not in targets and c not in values]
-        rest = self._without_ignored(node, rest)
+        rest = self._without_ignored(node, [c for c in children if c not in targets and c not in values])
         wanted = _MODES[rule.mode]
         if mode == HOIST or not rule.hoists.isdisjoint(tokens):
             wanted = HOIST_RESERVE if rule.needs_value and not values else HOIST
@@ -188,20 +188,20 @@ class Names(NameWalk):
         elif rule.declares or not rule.declares_with.isdisjoint(tokens):
             wanted = DECLARE
         reads = rule.reads and rule.plain.isdisjoint(tokens)
-        first = self.tree.parts(node, rule.first)
-        self._push([child for child in rest if child not in first], READ, scope)
+        first = tree.parts(node, rule.first)
+        self._push([child for child in rest if child not in first] if first else rest, READ, scope)
         if reads:
             written = WRITE if rule.maybe.isdisjoint(tokens) else MAYBE
             self._stack.extend((self._write, target, written, scope) for target in reversed(targets))
             self._push(values, READ, scope)
             self._push(targets, READ, scope)
         else:
-            if rule.stores and not rule.stores.isdisjoint((*tokens, *(self.tree.types[child] for child in rest))):
+            if rule.stores and not rule.stores.isdisjoint((*tokens, *(tree.types[child] for child in rest))):
                 self._stack.extend((self._field, target, wanted, scope) for target in reversed(targets))
-            action = {"field": self._field, "name": self._name}.get(rule.mode)
-            constructs = wanted == RESERVE and bool(self.tree.parts(node, rule.constructs))
+            action = self._field if rule.mode == "field" else self._name if rule.mode == "name" else None
+            constructs = wanted == RESERVE and bool(tree.parts(node, rule.constructs))
             for target in reversed(targets):
-                made = constructs and self.tree.types[target] in rule.constructed
+                made = constructs and tree.types[target] in rule.constructed
                 self._stack.append((action, target, DECLARE if made else wanted, scope))
             self._push(values, READ, scope)
         self._push(first, READ, scope)

@@ -21,7 +21,6 @@ from __future__ import annotations
 import bisect
 import functools
 import itertools
-import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -142,9 +141,13 @@ class SyntaxTree:
         found = self.parts(node, part)
         return found[0] if found else -1
 
+    @functools.cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *itertools.accumulate(len(line) + 1 for line in self.text.split(b"\n")[:-1])]
+
     def lines_and_columns(self, offsets: list[int]) -> tuple[list[int], list[int]]:
         """1-based lines and 0-based columns, in bytes as in Python's `ast`, of byte offsets."""
-        line_starts = [0, *(newline.end() for newline in re.finditer(b"\n", self.text))]
+        line_starts = self._line_starts
         if len(line_starts) == 1:
             return [1] * len(offsets), list(offsets)
         lines = list(map(bisect.bisect_right, itertools.repeat(line_starts), offsets))
@@ -371,7 +374,7 @@ def _walk(
     kinds, field_names = grammar.kinds, grammar.fields
     cursor = holder.walk()
     to_child, to_sibling, to_parent = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
-    parent, keeps_tokens, token_at = 0, root_type in with_tokens, 0
+    parent, count, token_at = 0, 1, 0
     more = to_child()
     if more:
         children[0] = siblings = []
@@ -381,41 +384,41 @@ def _walk(
         if offset and node.end_byte <= offset and node.start_byte < offset:
             role = max(role, TOKEN)
         if role <= COMMENT:
-            index = len(types)
             types.append(name)
             fields.append(field_names[cursor.field_id])
             parents.append(parent)
             starts.append(node.start_byte)
             ends.append(node.end_byte)
-            last.append(index + 1)
-            children.append(leaf)
             if role == NODE:
-                siblings.append(index)
+                siblings.append(count)
             if broken and (node.is_missing or name == "ERROR"):
-                tree.broken.add(index)
+                tree.broken.add(count)
+            count += 1
+            last.append(count)
             if to_child():
-                children[index] = siblings = []
-                parent, keeps_tokens = index, name in with_tokens
+                parent, siblings = count - 1, []
+                children.append(siblings)
                 continue
+            children.append(leaf)
         else:
-            text = name or node.text.decode()
-            if keeps_tokens and role == TOKEN:
+            if role == TOKEN and types[parent] in with_tokens:
+                text = name or node.text.decode()
                 found = tokens.setdefault(parent, [])
                 # `not in` is two tokens of that one type.
-                if " " not in text or found[-1:] != [text] or token_at != len(types):
+                if " " not in text or found[-1:] != [text] or token_at != count:
                     found.append(text)
-                token_at = len(types)
+                token_at = count
             if broken and (node.has_error if not name else node.is_missing and not node.is_named):
-                missing.append((text, node.start_byte))
+                missing.append((name or node.text.decode(), node.start_byte))
         while not to_sibling():
             if parent == 0:
                 more = False
                 break
             to_parent()
-            last[parent] = len(types)
+            last[parent] = count
             parent = parents[parent]
-            siblings, keeps_tokens = children[parent], types[parent] in with_tokens
-    last[0] = len(types)
+            siblings = children[parent]
+    last[0] = count
     tree.types, tree.fields, tree.parents, tree.last, tree.children = types, fields, parents, last, children
     tree.starts, tree.ends = starts, ends
     return missing
