@@ -5,6 +5,7 @@ A method is one file in `methods` with one subclass of `AdaptedModel`, and one l
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from .backbone import Backbone
 from .config import NoSettings, TransducerSettings, require_fields, resolve
 from .errors import BackboneError
+from .tensors import PreparedExample
 
 
 class AdaptedModel(nn.Module, ABC):
@@ -29,6 +31,7 @@ class AdaptedModel(nn.Module, ABC):
         narrow_backbone: whether the backbone's weights are only multiplied with, so that `Backbone.narrow_weights` changes
             nothing.
         starts_wide: whether what it starts from is made in the type of the backbone's weights, which are then float32.
+        has_loss: whether `forward` gives answers a probability, so that there is a loss.
         reads_weights: whether it works on weights as numbers, which it cannot where they are quantised or lie elsewhere.
         default_learning_rate: AdamW's, used unless one is given (`README.md` says how they were chosen).
         search_space: fields of the settings and the values that tuning tries, beside the learning rate.
@@ -53,6 +56,7 @@ class AdaptedModel(nn.Module, ABC):
     changes_backbone = False
     narrow_backbone = True
     starts_wide = False
+    has_loss = True
     reads_weights = False
     default_learning_rate = 0.0
     search_space: dict[str, tuple] = {}
@@ -128,6 +132,9 @@ class AdaptedModel(nn.Module, ABC):
         """Numbers that are trained, without those that pruning has switched off."""
         return (sum(parameter.numel() for parameter in self.trainable().values())
                 - sum(int(off.sum()) for off in self.switched_off().values()))
+
+    def remember(self, examples: Sequence[PreparedExample]) -> None:
+        """Given the training examples before training; only a method that looks answers up keeps them."""
 
     # What a method that changes its own size while it is trained says; for all others there is nothing to say.
 

@@ -120,6 +120,7 @@ def _work() -> int:
     model = build_method(request["specification"], backbone, settings.transducer_settings(), settings.engine)
     if not method_class(request["specification"]).reads_graph:
         prepared = [type(example)(example.input_ids, example.labels, None) for example in prepared]
+    model.remember(prepared)
     figures = PARTS[request["part"]](model, prepared, settings, request)
     if method_class(request["specification"]).reads_graph:
         figures |= {"graph_seconds_per_example": report.graph_seconds / report.examples,

@@ -89,6 +89,7 @@ class SingleRun:
         set_seed(row.seed)
         model = build_method(row.specification, self._backbone, self._settings.transducer_settings(), self._settings.engine)
         row.trainable_parameters = model.trainable_count()
+        model.remember(self._data.train)
         return model
 
     def _train_and_score(self) -> None:
@@ -108,8 +109,7 @@ class SingleRun:
         row.artefact_bytes = folder_bytes(self._folder / model.artefact)
         self._score(model)
         self._save(model)
-        self._console.print(f"  test loss {row.test_loss:.3f}, "
-                            + ", ".join(f"{name} {value:.1f}" for name, value in row.scores.items()), highlight=False)
+        self._console.print(f"  {scores_text(row)}", highlight=False)
 
     def _train(self, model: AdaptedModel) -> None:
         row = self.row
@@ -134,15 +134,16 @@ class SingleRun:
             self._on_log(entry)
 
     def _score(self, model: AdaptedModel) -> None:
-        """Loss, answers and scores on the test examples."""
+        """Loss, where the method has one, answers and scores on the test examples."""
         row, settings, data = self.row, self._settings, self._data
         examples, batch_size = data.examples.test, 4 * settings.batch_size
         preparer = Preparer(self._backbone, self._task, settings.max_source_tokens, settings.max_target_tokens)
-        losses: list[ExampleLoss] = []
-        row.test_loss = evaluation_loss(model, data.test, batch_size, losses if self._keep_losses else None)
-        if self._keep_losses:
-            write_json_lines(self._folder / "losses.jsonl", [
-                {"id": example.id, "nats": nats, "tokens": tokens} for example, (nats, tokens) in zip(examples, losses)])
+        if model.has_loss:
+            losses: list[ExampleLoss] = []
+            row.test_loss = evaluation_loss(model, data.test, batch_size, losses if self._keep_losses else None)
+            if self._keep_losses:
+                write_json_lines(self._folder / "losses.jsonl", [
+                    {"id": example.id, "nats": nats, "tokens": tokens} for example, (nats, tokens) in zip(examples, losses)])
         begin = time.perf_counter()
         with peak_memory(model.backbone.device) as peak:
             # From the sources alone: prediction is given nothing that was prepared beside a target.
@@ -176,6 +177,12 @@ class SingleRun:
         if target.exists():
             shutil.rmtree(target)
         model.save(target)
+
+
+def scores_text(row: ResultRow) -> str:
+    """What a finished run has reached, in a line."""
+    loss = [] if row.test_loss is None else [f"test loss {row.test_loss:.3f}"]
+    return ", ".join([*loss, *(f"{name} {value:.1f}" for name, value in row.scores.items())])
 
 
 def new_row(settings: RunSettings, examples: Data, backbone: Backbone, specification: str, seed: int) -> ResultRow:

@@ -33,7 +33,7 @@ def conclusions(folder: Path, rows: Sequence[ResultRow], methods: Sequence[str],
     seeds = sorted({row.seed for found in done.values() for row in found})
     scores = {}
     for method, found in done.items():
-        by_seed = {row.seed: _example_scores(folder / row.folder, metrics, len(near)) for row in found}
+        by_seed = {row.seed: _example_scores(folder / row.folder, metrics, len(near), row.test_loss is not None) for row in found}
         if found and not found[0].trainable_parameters:
             # Nothing was trained, so that every other seed gives the same.
             by_seed = dict.fromkeys(seeds, by_seed[found[0].seed])
@@ -46,8 +46,10 @@ def conclusions(folder: Path, rows: Sequence[ResultRow], methods: Sequence[str],
             subsets.append((True, ~near))
         for clean, kept in subsets:
             for metric in (LOSS, *metrics):
-                comparisons += compare({method: {seed: found[metric][kept] for seed, found in by_seed.items()}
-                                        for method, by_seed in scores.items()}, reference, metric, clean, metric != LOSS)
+                known = {method: {seed: found[metric][kept] for seed, found in by_seed.items()}
+                         for method, by_seed in scores.items() if all(metric in found for found in by_seed.values())}
+                if reference in known:
+                    comparisons += compare(known, reference, metric, clean, metric != LOSS)
     return {
         "schema": SCHEMA, "reference": reference, "confidence": CONFIDENCE, "resamples": RESAMPLES,
         "bootstrap_seed": BOOTSTRAP_SEED, "alpha": ALPHA, "correction": "holm, per metric over the methods",
@@ -64,8 +66,9 @@ def _method(method: str, rows: Sequence[ResultRow], done: list[ResultRow], metri
     if near.any() and not near.all():
         clean = {metric: asdict(summary([row.clean_scores[metric] for row in done])) for metric in metrics if done}
     scores = {metric: asdict(summary([row.scores[metric] for row in done])) for metric in metrics if done}
-    if done:
-        scores[LOSS] = asdict(summary([row.test_loss for row in done]))
+    losses = [row.test_loss for row in done if row.test_loss is not None]
+    if losses:
+        scores[LOSS] = asdict(summary(losses))
     return {"method": method, "specification": done[0].specification if done else mine[0].specification if mine else method,
             "seeds": [row.seed for row in done], "failed": sum(row.status == "failed" for row in mine),
             "skipped": any(row.status == "skipped" for row in mine), "scores": scores, "clean_scores": clean}
@@ -93,14 +96,16 @@ def _notes(done: dict[str, list[ResultRow]], rows: Sequence[ResultRow], referenc
     return notes
 
 
-def _example_scores(folder: Path, metrics: Sequence[str], count: int) -> dict[str, np.ndarray]:
-    """Metric -> scores [examples], and the loss in nats per target token."""
-    lines, losses = (_lines(folder / name) for name in ("predictions.jsonl", "losses.jsonl"))
-    if not len(lines) == len(losses) == count:
-        raise DataError(f"{folder} has {len(lines)} predictions and {len(losses)} losses, expected {count}, one a test example; "
-                        "remove its row from the results and run the comparison again")
-    scores = {metric: np.array([line["scores"][metric] for line in lines], dtype=float) for metric in metrics}
-    return scores | {LOSS: np.array([line["nats"] / line["tokens"] for line in losses])}
+def _example_scores(folder: Path, metrics: Sequence[str], count: int, with_loss: bool) -> dict[str, np.ndarray]:
+    """Metric -> scores [examples], and the loss in nats per target token of a method that has one."""
+    lines = {name: _lines(folder / f"{name}.jsonl") for name in ("predictions", *(["losses"] if with_loss else []))}
+    if any(len(found) != count for found in lines.values()):
+        raise DataError(f"{folder} has " + " and ".join(f"{len(found)} {name}" for name, found in lines.items())
+                        + f", expected {count}, one a test example; remove its row from the results and run the comparison again")
+    scores = {metric: np.array([line["scores"][metric] for line in lines["predictions"]], dtype=float) for metric in metrics}
+    if with_loss:
+        scores[LOSS] = np.array([line["nats"] / line["tokens"] for line in lines["losses"]])
+    return scores
 
 
 def _lines(path: Path) -> list[dict]:

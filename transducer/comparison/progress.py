@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ..measure import ResultRow
+from ..single_run import scores_text
 from .worker import Job
 
 
@@ -83,7 +84,7 @@ def _outcome(job: Job, row: ResultRow) -> str:
         return f"{row.status}: {row.reason}"
     if job.trial is not None:
         return f"valid loss {row.valid_loss:.4f}"
-    return f"test loss {row.test_loss:.3f}, " + ", ".join(f"{name} {value:.1f}" for name, value in row.scores.items())
+    return scores_text(row)
 
 
 def _time(seconds: float) -> str:

@@ -39,7 +39,7 @@ def _results(rows: Sequence[ResultRow], conclusions: dict, metrics: Sequence[str
             method["method"], str(len(done)), f"{done[0].trainable_parameters:,}", f"{done[0].artefact_bytes / 1000:,.0f}",
             _mean([row.train_seconds for row in done], 0),
             _mean([row.train_peak_bytes and row.train_peak_bytes / 1e6 for row in done], 0),
-            _spread(method["scores"][LOSS], 3), *(_spread(method["scores"][metric], 1) for metric in metrics))
+            _spread(method["scores"].get(LOSS), 3), *(_spread(method["scores"][metric], 1) for metric in metrics))
     return table
 
 
@@ -72,7 +72,9 @@ def _mean(values: Sequence[float | None], digits: int) -> str:
     return f"{sum(known) / len(known):,.{digits}f}" if known else "-"
 
 
-def _spread(figure: dict, digits: int) -> str:
+def _spread(figure: dict | None, digits: int) -> str:
+    if figure is None:
+        return "-"
     deviation = figure["standard_deviation"]
     return f"{figure['mean']:,.{digits}f}" + ("" if deviation is None else f" ±{deviation:,.{digits}f}")
 
