@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,11 +18,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name != "test_readme.py")
 
 
+@pytest.fixture(scope="session")
+def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that starts empty, so that no test depends on what ran on the machine before; all processes share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache folder that starts empty, so that no test depends on what ran on the machine before."""
+def own_cache(cache_of_the_session: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRANSDUCER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("TRANSDUCER_CACHE", str(cache_of_the_session))
         yield
 
 

@@ -1,4 +1,4 @@
-"""The embedded data set, mined once a session into a temporary cache."""
+"""The embedded data set, mined once a session."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,8 +9,8 @@ from tasks import DatasetSplits, get_task, load_source
 
 
 @pytest.fixture(scope="session")
-def mined_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("mined")
+def mined_cache(cache_of_the_session: Path) -> Path:
+    return cache_of_the_session
 
 
 @pytest.fixture(scope="session")
