@@ -55,7 +55,8 @@ def jaccard_answers(model: NearestNeighbour, known: int, count: int = 9, first: 
 def test_similarity_is_shared_tokens_over_all_tokens_and_the_first_of_equals_counts(model_folder: Path) -> None:
     model = build(model_folder, [example(10, 11, 12, 13), example(10, 11), example(11, 10, 10), example(30)])
     # 2 of 4 against 2 of 2; how often a token stands there does not count; a source with nothing in common is as far as any.
-    assert model.nearest([np.array([11, 10]), np.array([12, 13, 12, 10]), np.array([30, 31]), np.array([99])]).tolist() == [1, 0, 3, 0]
+    asked = [np.array([11, 10]), np.array([12, 13, 12, 10]), np.array([30, 31]), np.array([99])]
+    assert model.nearest(asked).tolist() == [1, 0, 3, 0]
 
 
 def test_answers_are_those_of_the_most_similar_training_sources(model_folder: Path) -> None:
@@ -67,9 +68,9 @@ def test_answers_are_those_of_the_most_similar_training_sources(model_folder: Pa
     whole = [answer for answer in found if answer in targets]
     assert len(whole) > 3  # the others' targets are longer than the limit
     # A training source finds itself.
-    model.remember(tiny.prepared(model.backbone, tiny.examples(9, 30)))
-    own = [tiny.preparer(model.backbone).text.decode(prepared.labels) for prepared in tiny.prepared(model.backbone, tiny.examples(9, 30))]
-    assert answers(model) == own
+    known = tiny.prepared(model.backbone, tiny.examples(9, 30))
+    model.remember(known)
+    assert answers(model) == [tiny.preparer(model.backbone).text.decode(example.labels) for example in known]
 
 
 def test_the_commands_run_it_without_a_loss(model_folder: Path, data_folder: Path, tmp_path: Path) -> None:
@@ -109,7 +110,8 @@ def test_saved_and_loaded_it_answers_the_same(model_folder: Path, tmp_path: Path
 
 
 def test_switched_off_it_is_the_frozen_model(model_folder: Path) -> None:
-    model, plain = build(model_folder, [example(10, 11)]), build_method("none", load_backbone(str(model_folder), "float32", device="cpu"), TransducerSettings())
+    model = build(model_folder, [example(10, 11)])
+    plain = build_method("none", load_backbone(str(model_folder), "float32", device="cpu"), TransducerSettings())
     batch = tiny.batch_of(model.backbone, tiny.examples(4))
     with model.disabled():
         assert float(model(**batch).loss) == float(plain(**batch).loss)
