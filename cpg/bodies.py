@@ -25,8 +25,9 @@ def nodes_with_body(tree: SyntaxTree, language: Language) -> list[int]:
     """
     rules, ignored, either = _rules(language), language.ignored, _rules_or_ignored(language)
     found, behind = [0], 1
-    for node, kind in [(node, kind) for node, kind in enumerate(tree.types) if kind in either]:
+    for node in tree.of_types(either):
         if node >= behind:
+            kind = tree.types[node]
             if kind in rules:
                 found.append(node)
             if kind in ignored:
@@ -60,7 +61,7 @@ def owners(tree: SyntaxTree, language: Language) -> list[int]:
     """Node -> the node in whose body its subtree is evaluated."""
     beside: dict[int, int] = {}
     """Node -> the function in whose surroundings its subtree is evaluated."""
-    for node in [node for node, kind in enumerate(tree.types) if kind in rules]:
+    for node in tree.of_types(rules):
         rule = rules[tree.types[node]]
         inside.update(dict.fromkeys(tree.parts(node, rule.body), node))
         if isinstance(rule, Class):

@@ -34,6 +34,9 @@ from cpg.reaching import NO_FACTS, Branching, Definition, PointFacts, Straight, 
 
 DataEdge = tuple  # (source node, target node, variable)
 
+_new = tuple.__new__
+"""`_new(Use, (...))` is `Use(...)` in half the time."""
+
 
 def data_flow(tree: SyntaxTree, language: Language, names: Names, graphs: list[FlowGraph]) -> list[list[DataEdge]]:
     """For each flow graph its data dependence edges between nodes, sorted, without repetition."""
@@ -103,7 +106,7 @@ class _DataFlow:
             event, variable = events[number], variables[number]
             if event.kind == USE:
                 if variable not in made:
-                    uses.setdefault((variable, event.literal), Use(variable, event.spelled, event.literal))
+                    uses.setdefault((variable, event.literal), _new(Use, (variable, event.spelled, event.literal)))
                 if event.scope in self.lazy_scopes and self.names.table[variable].scope not in self.lazy_scopes:
                     self.used_lazily.add((node, variable))
                 continue
@@ -117,12 +120,14 @@ class _DataFlow:
                 ended.update(self.paths_of.get(variable, ()))
                 made.pop(variable, None)
             if event.kind == DEFINE:
-                definition = Definition(variable, node, is_weak, event.literal)
+                definition = _new(Definition, (variable, node, is_weak, event.literal))
                 pending.append(definition)
                 if is_weak:
                     weak.append(definition)
                 else:
                     made[variable] = definition
+        if not ended and not weak:
+            return PointFacts(list(uses.values()), [], [], NO_FACTS.ended)
         definitions = list(dict.fromkeys(weak)) + list(made.values())
         return PointFacts(list(uses.values()), definitions, list(early.values()), frozenset(ended))
 

@@ -10,14 +10,13 @@ from cpg.parse import SyntaxTree
 
 def may_define(tree: SyntaxTree, language: Language) -> bool:
     """Whether a name in the text may be given a value; calls are taken to change nothing that they are passed."""
-    defining, parameters = _defining(language), _parameters(language)
-    for node, kind in enumerate(tree.types):
-        if kind in defining:
-            return True
-        if kind in parameters:
-            for group in tree.parts(node, parameters[kind]):
-                if tree.children[group] or tree.types[group] in language.identifiers:
-                    return True
+    if not _defining(language).isdisjoint(tree.types):
+        return True
+    parameters = _parameters(language)
+    for node in tree.of_types(parameters):
+        for group in tree.parts(node, parameters[tree.types[node]]):
+            if tree.children[group] or tree.types[group] in language.identifiers:
+                return True
     return False
 
 

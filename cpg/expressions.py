@@ -44,14 +44,19 @@ class ExpressionFlow:
 
     def _evaluated(self, kinds: dict[str, object]) -> list[int]:
         """The nodes of these types, in preorder, but those inside types, annotations and the like."""
-        types, last, ignored = self.tree.types, self.tree.last, self.language.ignored
-        found, behind = [], 0
-        for node in [node for node, kind in enumerate(types) if kind in kinds or kind in ignored]:
-            if node >= behind and types[node] in ignored:
-                behind = last[node]
-            elif node >= behind:
-                found.append(node)
-        return found
+        tree = self.tree
+        found = tree.of_types(kinds)
+        if not found:
+            return found
+        outside, behind, place = [], 0, 0
+        ignored = [*tree.of_types(self.language.ignored), len(tree)]
+        for node in found:
+            while ignored[place] <= node:
+                behind = max(behind, tree.last[ignored[place]])
+                place += 1
+            if node >= behind:
+                outside.append(node)
+        return outside
 
     def start(self, owner: int) -> None:
         """Begin a body."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from operator import itemgetter
 
 from cpg.chains import nest_chains
@@ -105,18 +106,18 @@ def _labels_below(language: Language) -> dict[str, tuple[LabelOf, LabelOf]]:
 
 def _labels(tree: SyntaxTree, language: Language) -> list[str]:
     types, fields, children, table = tree.types, tree.fields, tree.children, language.labels
-    labels = [table.get(kind, OTHER_LABEL) for kind in types]
+    labels = list(map(table.get, types, itertools.repeat(OTHER_LABEL)))
     below = _labels_below(language)
-    for parent in [node for node, kind in enumerate(types) if kind in below]:
+    for parent in tree.of_types(below):
         places, kinds = below[types[parent]]
         for node in children[parent]:
             label = places.get(fields[node]) or kinds.get(types[node])
             if label:
                 labels[node] = label
     if language.labels_without:
-        for node, kind in enumerate(types):
-            part, label = language.labels_without.get(kind, (None, ""))
-            if label and not tree.parts(node, part):
+        for node in tree.of_types(language.labels_without):
+            part, label = language.labels_without[types[node]]
+            if not tree.parts(node, part):
                 labels[node] = label
     for node in tree.broken:
         labels[node] = UNKNOWN_LABEL
@@ -131,13 +132,16 @@ def _names(tree: SyntaxTree, language: Language, labels: list[str]) -> list[str]
     for node, text in zip(leaves, tree.codes(leaves)):
         names[node] = text
     for node, tokens in tree.tokens.items():
-        names[node] = " ".join([token for token in tokens if token not in SEPARATORS])
-    named_by_child = [(node, kind) for node, kind in enumerate(tree.types) if kind in table]
-    for node, kind in reversed(named_by_child):  # children before parents
-        if table[kind] is None:
+        if len(tokens) == 1 and tokens[0] not in SEPARATORS:
+            names[node] = tokens[0]
+        else:
+            names[node] = " ".join([token for token in tokens if token not in SEPARATORS])
+    for node in reversed(tree.of_types(table)):  # children before parents
+        part = table[tree.types[node]]
+        if part is None:
             names[node] = tree.code(node)
         else:
-            child = tree.part(node, table[kind])
+            child = tree.part(node, part)
             names[node] = names[child] if child >= 0 else ""
     return names
 

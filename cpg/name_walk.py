@@ -40,6 +40,9 @@ class Event(NamedTuple):
 
 THROWN = Event(THROW, None)
 
+_new = tuple.__new__
+"""`_new(Event, (...))` is `Event(...)` with all fields, in half the time; most events are made by it."""
+
 
 Actions = dict[str, Callable[[Any, int, int, Scope], None]]
 """Node type -> the method that visiting such a node calls: with the walk, the node, the mode and the scope."""
@@ -69,12 +72,15 @@ class NameWalk:
         self._scopes = Scopes(language.hoisted)
         self._module = self._scopes.add("module", None, 0, 0)
 
-    def _walk(self, actions: Actions) -> None:
-        """Visit nodes and run what is to be done after them, from a stack of (None or what, node, mode, scope)."""
+    def _walk(self, actions: Actions, names: frozenset[str]) -> None:
+        """Visit nodes and run what is to be done after them, from a stack of (None or what, node, mode, scope).
+
+        `names`: the types whose action is that of a name. Most are only read, which is done here without a call.
+        """
         emitting = self._emitting
         types, children = self.tree.types, self.tree.children
         visited, scope_of, texts, stack = self._visited, self._scope_of, self._texts, self._stack
-        emit, leave = self._emit, self._leave
+        emit, leave, events, code = self._emit, self._leave, self.events, self.tree.code
         stack.append((None, 0, READ, self._module))
         while stack:
             what, node, mode, scope = stack.pop()
@@ -91,7 +97,10 @@ class NameWalk:
                 stack.append((leave, node, mode, scope))
             if inner and kind in emitting:
                 stack.append((emit, node, mode, scope))
-            if kind in actions:
+            if mode == READ and kind in names:
+                name = code(node)
+                events.append(_new(Event, (USE, scope, name, (), name, "", False)))
+            elif kind in actions:
                 actions[kind](self, node, mode, scope)
             else:
                 for child in reversed(inner):
@@ -169,14 +178,14 @@ class NameWalk:
     def _identifier(self, node: int, mode: int, scope: Scope) -> None:
         name = self.tree.code(node)
         if mode == READ:
-            self.events.append(Event(USE, scope, name, (), name))
+            self.events.append(_new(Event, (USE, scope, name, (), name, "", False)))
         elif mode == REMOVE:
             self.events.append(Event(USE, scope, name, (), name))
             self.events.append(Event(DELETE, scope, name, (), name))
         else:
             self._declare(name, mode, scope)
             if mode not in (RESERVE, HOIST_RESERVE):
-                self.events.append(Event(DEFINE, scope, name, (), name, passed=mode == MAYBE))
+                self.events.append(_new(Event, (DEFINE, scope, name, (), name, "", mode == MAYBE)))
 
     def _declare(self, name: str, mode: int, scope: Scope) -> None:
         position = len(self.events)

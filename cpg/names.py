@@ -41,6 +41,7 @@ from cpg.name_walk import (
     READ,
     REMOVE,
     RESERVE,
+    THROWN,
     USE,
     WRITE,
     Actions,
@@ -65,7 +66,8 @@ class Variable(NamedTuple):
 class Names(NameWalk):
     """Events of a whole tree, resolved.
 
-    `texts`: see `cpg.flow_graph.evaluated_texts`. `events[i]` concerns variable `variables[i]` (-1 for THROW).
+    `texts`: see `cpg.flow_graph.evaluated_texts`. `events[i]` concerns variable `variables[i]`, -1 for THROW and names that
+    nothing defines.
     `own[n]`: the numbers of the events in the text of node `n`, one of those that a point evaluates, in their order;
     in the place of a point inside it, whose text is not its own, `-1 - point`. `with_throws`: whether there are THROW
     events. `captures`: function node -> what its capture list says.
@@ -87,9 +89,9 @@ class Names(NameWalk):
         """Function -> its scope and the nodes that hold its named results."""
         self._literal_types: dict[int, int] = {}
         """Literal inside a literal -> the node of its type, -1 where that is not known."""
-        self._walk(_actions(language))
+        self._walk(_actions(language), _plain_names(language))
         self._scopes.close()
-        self.variables = [self._resolve(position, event) for position, event in enumerate(self.events)]
+        self.variables = self._resolved()
 
     def lazy_scopes(self) -> set[Scope]:
         """Comprehensions that run after the point that makes them, and the scopes in them up to the next body."""
@@ -337,9 +339,19 @@ class Names(NameWalk):
             self._children(node, mode, scope)
 
     # ---------------------------------------------------------------------------------------- resolution
+    def _resolved(self) -> list[int]:
+        """The variable of each event."""
+        defined = {RECEIVER}
+        """The names that some definition mentions, as `x` or as `this.x`; what is read by another name is of no interest."""
+        for event in self.events:
+            if event.kind == DEFINE:
+                defined.add(event.suffix[0][1:] if event.root == RECEIVER and event.suffix else event.root)
+        return [
+            self._resolve(position, event) if event.root in defined and event is not THROWN else -1
+            for position, event in enumerate(self.events)
+        ]
+
     def _resolve(self, position: int, event: Event) -> int:
-        if event.scope is None:
-            return -1
         scope, root, suffix = self._scopes.find(event.scope, event.root, position), event.root, event.suffix
         if scope is None:
             if self.language.implicit_receiver:
@@ -394,3 +406,8 @@ def _actions(language: Language) -> Actions:
         )
         for kind in kinds
     }
+
+
+@functools.lru_cache(maxsize=None)
+def _plain_names(language: Language) -> frozenset[str]:
+    return frozenset(kind for kind, action in _actions(language).items() if action is Names._identifier)

@@ -22,8 +22,9 @@ import bisect
 import functools
 import itertools
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from operator import sub
 from typing import Any, NamedTuple
 
 from cpg.errors import CodeTypeError
@@ -81,6 +82,10 @@ class SyntaxTree:
 
     def __len__(self) -> int:
         return len(self.types)
+
+    def of_types(self, kinds: Collection[str]) -> list[int]:
+        """The nodes whose type is in a set or among the keys of a table, in preorder."""
+        return list(itertools.compress(itertools.count(), map(kinds.__contains__, self.types)))
 
     def code(self, node: int) -> str:
         """The text of a node."""
@@ -151,7 +156,7 @@ class SyntaxTree:
         if len(line_starts) == 1:
             return [1] * len(offsets), list(offsets)
         lines = list(map(bisect.bisect_right, itertools.repeat(line_starts), offsets))
-        return lines, [offset - line_starts[line - 1] for offset, line in zip(offsets, lines)]
+        return lines, list(map(sub, offsets, map([0, *line_starts].__getitem__, lines)))
 
 
 def raw_bytes(code: str | bytes) -> bytes:

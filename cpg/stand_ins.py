@@ -47,7 +47,7 @@ def restore(tree: Any, operators: dict[int, str], rule: StandIn) -> dict[int, st
     """Give the nodes that stand for others their own type; node -> operator. Spans are as the parser gives them."""
     restored: dict[int, str] = {}
     places = sorted(operators)
-    for node in [node for node, kind in enumerate(tree.types) if kind == rule.kind]:
+    for node in tree.of_types({rule.kind}):
         sides = tree.children[node]
         if len(sides) == 2:
             next_place = bisect.bisect_left(places, tree.ends[sides[0]])

@@ -204,7 +204,7 @@ class SwitchFlow(ExpressionFlow):
     def _case_jumps(self) -> list[int]:
         """The jumps of the text that may go to a case."""
         kinds = {kind for kind, rule in self.language.statements.items() if isinstance(rule, base.Jump) and rule.to_case}
-        return [node for node, kind in enumerate(self.tree.types) if kind in kinds] if kinds else []
+        return self.tree.of_types(kinds)
 
     def _places(self, groups: list[int], rule: base.Switch) -> dict[int | str | None, int]:
         """Group -> join in front of it, and the same by its labels' texts (None: the default), where gotos name cases."""
