@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 
+# The libraries are compiled to bytecode when they are first imported; without files of it, by every process again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: train test install clean
 
 train: $(VENV)/installed
