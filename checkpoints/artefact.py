@@ -23,7 +23,7 @@ from pathlib import Path
 from .artefact_card import transducer_card
 from .errors import ArtefactContentError, ArtefactError, ArtefactVersionError, MissingArtefactError
 
-SCHEMA = 2
+SCHEMA = 3
 CONFIG_FILE = "transducer_config.json"
 TENSOR_FILE = "transducer.safetensors"
 CARD_FILE = "README.md"
@@ -31,9 +31,9 @@ RECORDED_PACKAGES = ("torch", "transformers", "safetensors")
 REQUIRED_FIELDS = {"schema": int, "settings": dict, "backbone": dict, "task": str, "languages": list, "license": str,
                    "packages": dict, "tensors": dict, "sha256": str, "results": dict, "run": dict}
 """Fields of the configuration and what they hold. `results` are figures by name, `run` is what made them."""
-BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width", "precision", "tokenizer", "family", "parameters"}
-"""Facts about the backbone. Where an older schema did not state them, `tokenizer` (a fingerprint) and `family` are empty
-and `parameters` is 0."""
+BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width", "precision", "quantize", "tokenizer", "family", "parameters"}
+"""Facts about the backbone. Where an older schema did not state them, `tokenizer` (a fingerprint) and `family` are empty,
+`parameters` is 0 and `quantize` is "none"."""
 
 
 @dataclass(frozen=True)
@@ -161,10 +161,16 @@ def _from_schema_1(config: dict) -> dict:
     if isinstance(backbone, dict):
         backbone = {"tokenizer": "", "family": "", "parameters": 0} | backbone
     changed = {} if backbone is None else {"backbone": backbone}
-    return {"license": "", "run": {}} | config | changed
+    return _from_schema_2({"license": "", "run": {}} | config | changed)
 
 
-MIGRATIONS = {1: _from_schema_1}
+def _from_schema_2(config: dict) -> dict:
+    """Schema 2 does not state whether the backbone was quantised."""
+    backbone = config.get("backbone")
+    return config | {"backbone": {"quantize": "none"} | backbone} if isinstance(backbone, dict) else config
+
+
+MIGRATIONS = {1: _from_schema_1, 2: _from_schema_2}
 """Older schema -> what makes the present one of its configuration. `schema` stays what the file states."""
 
 

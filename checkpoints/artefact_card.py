@@ -171,6 +171,8 @@ def _base_facts(backbone: dict, base: str) -> Iterable[tuple[str, object]]:
     if backbone["tokenizer"]:
         yield "tokenizer SHA-256", f"`{backbone['tokenizer']}`"
     yield "arithmetic", backbone["precision"]
+    if backbone["quantize"] != "none":
+        yield "frozen weights", f"quantised to {backbone['quantize'].removesuffix('bit')} bits"
 
 
 def _table(facts: Iterable[tuple[str, object]]) -> list[str]:

@@ -49,13 +49,15 @@ class Backbone:
     """A frozen language model with its tokenizer. No parameter requires gradient, dropout is off.
 
     Attributes: `model`, `tokenizer`, `family` (facts, see `families`), `feeding` (how it runs, see `feeding`), `name` (hub id
-    or folder), `revision`, `fingerprint` (SHA-256 over the weights as stored), `precision` ("float32" or "bfloat16": of the arithmetic; see `narrow_weights`), `precision_reason`, `quantize`
+    or folder), `revision`, `fingerprint` (SHA-256 over the weights as stored), `parameter_count` (of the weights as stored),
+    `precision` ("float32" or "bfloat16": of the arithmetic; see `narrow_weights`), `precision_reason`, `quantize`
     ("none", "8bit" or "4bit"), `device_map` (empty: on one device).
     """
 
     def __init__(self, model, tokenizer, name: str, revision: str | None, fingerprint: str):
         self.model, self.tokenizer = model, tokenizer
         self.name, self.revision, self.fingerprint = name, revision, fingerprint
+        self.parameter_count = sum(parameter.numel() for parameter in model.parameters())
         self.precision, self.precision_reason = "float32", "default"
         self.quantize, self.device_map, self.computes_twice = "none", "", False
         self._input_device: torch.device | None = None

@@ -48,9 +48,8 @@ def tokenizer_fingerprint(tokenizer) -> str:
 def backbone_record(backbone: Backbone) -> dict:
     """What an artefact states of its backbone."""
     return {"name": backbone.name, "revision": backbone.revision, "fingerprint": backbone.fingerprint, "width": backbone.width,
-            "precision": backbone.precision, "tokenizer": tokenizer_fingerprint(backbone.tokenizer),
-            "family": backbone.model.config.model_type,
-            "parameters": sum(parameter.numel() for parameter in backbone.model.parameters())}
+            "precision": backbone.precision, "quantize": backbone.quantize, "tokenizer": tokenizer_fingerprint(backbone.tokenizer),
+            "family": backbone.model.config.model_type, "parameters": backbone.parameter_count}
 
 
 def check_backbone(transducer: str, made_for: dict, backbone: Backbone, allow_mismatch: bool = False) -> bool:

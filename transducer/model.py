@@ -128,7 +128,8 @@ class TransducerModel(InputModel):
         recorded = self.recorded | {name: value for name, value in given.items() if value is not None}
         backbone = backbone_record(self.backbone)
         # A backbone that was lent for saving may compute in another precision than training did.
-        backbone["precision"] = recorded.pop("precision") or backbone["precision"]
+        for name in LENT_OTHERWISE:
+            backbone[name] = recorded.pop(name) or backbone[name]
         if base_model and base_model != backbone["name"]:
             backbone |= {"name": base_model, "revision": None}
         write_artefact(Path(folder), self.tensors(), settings=self.settings.to_dict() | {"rank": self.rank}, backbone=backbone,
@@ -155,11 +156,11 @@ class TransducerModel(InputModel):
             return push(folder, repo_id, revision=revision, private=private, token=token, message=message)
 
     @classmethod
-    def from_pretrained(cls, folder: Path | str, backbone: Backbone | None = None, *, precision: str = "",
+    def from_pretrained(cls, folder: Path | str, backbone: Backbone | None = None, *, precision: str = "", quantize: str = "",
                         engine: str = "auto", allow_mismatch: bool = False, revision: str | None = None,
                         token: str | None = None) -> TransducerModel:
-        """A saved transducer on its backbone, which is loaded by the name in the artefact unless one is given, and
-        computes in the precision that the transducer was trained in unless another is.
+        """A saved transducer on its backbone, which is loaded by the name in the artefact unless one is given, and computes
+        in the precision, quantised to the bits, that the transducer was trained in unless others are given.
 
         Args:
             folder: a transducer folder, or the id of a repository on the hub, such as user/name.
@@ -174,12 +175,12 @@ class TransducerModel(InputModel):
         """
         artefact = read_artefact(located(folder, revision, token))
         made_for = artefact.config["backbone"]
-        backbone = backbone or load_backbone(made_for["name"], precision or made_for["precision"], made_for["revision"])
+        backbone = backbone or load_backbone(made_for["name"], precision or made_for["precision"], made_for["revision"],
+                                             quantize=quantize or made_for["quantize"])
         matches = check_backbone(str(folder), made_for, backbone, allow_mismatch)
         model = cls(backbone, TransducerSettings.from_dict(artefact.config["settings"]), engine).to(backbone.device)
         model.method = "published" if model.settings.fusion == "published" else "transducer"
-        model.recorded = {name: artefact.config[name] for name in NOTHING_RECORDED if name != "precision"}
-        model.recorded["precision"] = made_for["precision"]
+        model.recorded = {name: (made_for if name in LENT_OTHERWISE else artefact.config)[name] for name in NOTHING_RECORDED}
         if not matches:
             # Saved again, it states this backbone; the figures stay those of the other one.
             measured_on = {"model": made_for["name"], "model_fingerprint": made_for["fingerprint"]}
@@ -195,7 +196,10 @@ class TransducerModel(InputModel):
                 parameter.copy_(artefact.tensors[name])
 
 
-NOTHING_RECORDED = {"task": "", "languages": (), "results": {}, "run": {}, "license": "", "precision": ""}
+LENT_OTHERWISE = ("precision", "quantize")
+"""Facts of the backbone in training that need not hold of one that a saved transducer is put on."""
+
+NOTHING_RECORDED = {"task": "", "languages": (), "results": {}, "run": {}, "license": ""} | dict.fromkeys(LENT_OTHERWISE, "")
 """Facts of a transducer that was not loaded."""
 
 

@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     from .serving.transducers import Transducers
 
     folders = {name: located(place) for name, place in places.items()}
-    backbone = load_backbone(model or _first_model(folders), settings.precision)
+    backbone = load_backbone(model or _first_model(folders), settings.precision, quantize=settings.quantize)
     transducers = Transducers(backbone, settings)
     for name, folder in folders.items():
         transducers.add(name, folder)

@@ -99,7 +99,7 @@ def test_the_configuration_says_what_it_is_for(folder: Path, backbone: Backbone,
     assert config.keys() == set(REQUIRED_FIELDS)
     assert config["schema"] == SCHEMA and config["task"] == "assert" and config["languages"] == ["java", "python"]
     assert config["backbone"] == {"name": str(model_folder), "revision": None, "fingerprint": backbone.fingerprint, "width": 32,
-                                  "precision": "float32", "family": "t5",
+                                  "precision": "float32", "quantize": "none", "family": "t5",
                                   "tokenizer": tokenizer_fingerprint(backbone.tokenizer),
                                   "parameters": sum(each.numel() for each in backbone.model.parameters())}
     assert config["settings"] == TransducerSettings(rank=config["settings"]["rank"]).to_dict() and config["settings"]["rank"] >= 8
@@ -258,7 +258,7 @@ def test_loading_checks_before_it_writes(folder: Path, backbone: Backbone) -> No
 def test_reading_returns_what_was_written(tmp_path: Path) -> None:
     tensors = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(1)}
     backbone = {"name": "some/model", "revision": "abc", "fingerprint": "f" * 64, "width": 3, "precision": "float32",
-                "tokenizer": "e" * 64, "family": "t5", "parameters": 9}
+                "quantize": "none", "tokenizer": "e" * 64, "family": "t5", "parameters": 9}
     write_artefact(tmp_path / "deep" / "folder", tensors, settings={"rank": 8}, backbone=backbone, task="", languages=(), results={})
     found = read_artefact(tmp_path / "deep" / "folder")
     assert found.config["backbone"] == backbone and found.config["settings"] == {"rank": 8}

@@ -220,7 +220,7 @@ def to_schema_1(config: dict) -> None:
     config["schema"] = 1
     for name in ("license", "run"):
         del config[name]
-    for name in ("tokenizer", "family", "parameters"):
+    for name in ("tokenizer", "family", "parameters", "quantize"):
         del config["backbone"][name]
 
 
@@ -232,6 +232,12 @@ def test_an_artefact_of_the_first_schema(folder: Path, backbone: Backbone, other
     assert all(torch.equal(tensor, tensors[name]) for name, tensor in model.tensors().items())
     TransducerModel.from_pretrained(folder, other, allow_mismatch=True)
     assert "the tokenizer was not recorded" in caplog.text
+
+
+def test_an_artefact_of_the_second_schema(folder: Path) -> None:
+    change_config(folder, lambda config: config.update(schema=2))
+    change_config(folder, lambda config: config["backbone"].pop("quantize"))
+    assert TransducerModel.from_pretrained(folder).recorded["quantize"] == "none"
 
 
 def test_an_artefact_of_the_first_schema_is_checked_all_the_same(folder: Path) -> None:

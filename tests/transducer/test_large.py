@@ -10,9 +10,12 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from checkpoints.artefact import CARD_FILE, CONFIG_FILE, read_configuration
 from tests.transducer import tiny
 from tests.transducer.tiny_families import write_family
+from transducer import TransducerModel, predict
 from transducer.backbone import LOADERS, Backbone, load_backbone, weight_fingerprint
+from transducer.commands import command_line
 from transducer.config import TransducerSettings
 from transducer.errors import BackboneError, ConfigurationError, DependencyError
 from transducer.families import FAMILIES
@@ -291,3 +294,47 @@ def test_methods_learn_on_quantised_weights(method: str, bits: str, model_type: 
     after = dict(backbone.model.named_parameters())
     assert all(torch.equal(tensor, after[name]) for name, tensor in frozen.items())
     model.save(tmp_path / "saved")
+
+
+def saved_on_bits(folders: dict[str, Path], bits: str, to: Path) -> TransducerModel:
+    """A transducer that is saved on the tiny T5, whose weights are quantised."""
+    backbone = load_backbone(str(folders["t5"]), "float32", device="cpu", quantize=bits)
+    model = TransducerModel(backbone, TransducerSettings()).eval()
+    with torch.no_grad():
+        for parameter in model.trainable().values():
+            parameter.add_(torch.randn_like(parameter))
+    model.save_pretrained(to, task="assert")
+    return model
+
+
+@needs_bitsandbytes
+@pytest.mark.parametrize("bits", ["8bit", "4bit"])
+def test_a_transducer_comes_back_on_quantised_weights(bits: str, folders: dict[str, Path], tmp_path: Path) -> None:
+    model = saved_on_bits(folders, bits, tmp_path / "saved")
+    record = read_configuration(tmp_path / "saved")["backbone"]
+    plain = load_backbone(str(folders["t5"]), "float32", device="cpu")
+    assert record["quantize"] == bits and record["parameters"] == plain.parameter_count
+    assert f"quantised to {bits[0]} bits" in (tmp_path / "saved" / CARD_FILE).read_text(encoding="utf-8")
+    loaded = TransducerModel.from_pretrained(tmp_path / "saved")
+    batch = tiny.batch_of(plain, tiny.examples(3))
+    with torch.no_grad():
+        assert loaded.backbone.quantize == bits and torch.equal(loaded(**batch).logits, model(**batch).logits)
+        assert not torch.equal(TransducerModel.from_pretrained(tmp_path / "saved", quantize="none")(**batch).logits, model(**batch).logits)
+
+
+def test_quantised_weights_are_asked_for_again(
+        folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A transducer that was trained on four bits does not quietly run on others; saved again, it still says so."""
+    saved_on_bits(folders, "none", tmp_path / "saved")
+    path = tmp_path / "saved" / CONFIG_FILE
+    path.write_text(path.read_text(encoding="utf-8").replace('"quantize": "none"', '"quantize": "4bit"'), encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)  # an import of it is an ImportError
+    (tmp_path / "test_it.py").write_text(f"def test_it():\n    {tiny.TASK.placeholder}\n")
+    arguments = ["--transducer", str(tmp_path / "saved"), "--max-target-tokens", "8", str(tmp_path / "test_it.py")]
+    for model in ([], ["--model", str(folders["t5"])]):
+        assert command_line(predict.main, [*arguments, *model]) == 1
+        assert "--quantize needs the library bitsandbytes" in capsys.readouterr().err
+    assert command_line(predict.main, [*arguments, "--quantize", "none"]) == 0
+    loaded = TransducerModel.from_pretrained(tmp_path / "saved", quantize="none")
+    loaded.save_pretrained(tmp_path / "again")
+    assert loaded.backbone.quantize == "none" and read_configuration(tmp_path / "again")["backbone"]["quantize"] == "4bit"

@@ -24,6 +24,8 @@ class ServeSettings:
     max_source_tokens: int = option(0, "longest input in tokens; 0: the task's", minimum=16, or_zero=True)
     precision: str = option("float32", "arithmetic of the shared model. In float32 an answer is the same whatever it is batched with; "
                             "bfloat16 rounds so coarsely that some answers are not", choices=("auto", "float32", "bfloat16"))
+    quantize: str = option("none", "bits of the shared model's weights, whatever the transducers were trained on; 8bit and 4bit need "
+                           "bitsandbytes (the extra 'quantized')", choices=("none", "8bit", "4bit"))
     engine: str = option("auto", "graph engine: dgl, or torch with the same numbers; auto: dgl where it can be used",
                          choices=("auto", "dgl", "torch"))
     allow_mismatch: bool = option(False, "also serve transducers that were made for other weights of the same width, family and tokenizer")
