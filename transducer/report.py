@@ -52,11 +52,19 @@ COLUMNS = (
 
 
 def grouped(rows: Sequence[ResultRow]) -> dict[str, list[ResultRow]]:
-    """Rows by method, in the order in which the methods were run."""
+    """Rows by method with its settings, in the order in which the methods were run."""
     groups: dict[str, list[ResultRow]] = {}
     for row in rows:
-        groups.setdefault(row.method, []).append(row)
+        groups.setdefault(row.specification or row.method, []).append(row)
     return groups
+
+
+def by_examples(rows: Sequence[ResultRow]) -> dict[tuple[str, str, str], list[ResultRow]]:
+    """Rows by task, data, and the numbers of training and test examples."""
+    sets: dict[tuple[str, str, str], list[ResultRow]] = {}
+    for row in rows:
+        sets.setdefault((row.task, row.data, f"{row.train_examples:,} / {row.test_examples:,}"), []).append(row)
+    return sets
 
 
 def _cells(rows: list[ResultRow], metrics: Sequence[str]) -> list[str]:
@@ -83,10 +91,15 @@ def results_table(rows: Sequence[ResultRow], metrics: Sequence[str]) -> Table:
 def footnotes(rows: Sequence[ResultRow]) -> list[str]:
     """What a reader of the table has to know: remarks, failures, what the figures mean."""
     notes = [f"{method}: {group[0].remark}" for method, group in grouped(rows).items() if group[0].remark]
-    notes += [f"{row.method}, seed {row.seed} {row.status}: {row.reason}" for row in rows if row.status != "ok"]
-    notes += _clean_notes(rows)
-    notes += [f"{name}: {signature}" for name, signature in next((row.signatures for row in rows if row.signatures), {}).items()]
-    return notes
+    signatures: dict[str, None] = {}
+    sets = by_examples(rows)
+    for (task, data, _), examples in sets.items():
+        of_set = [f"{row.method}, seed {row.seed} {row.status}: {row.reason}" for row in examples if row.status != "ok"]
+        of_set += _clean_notes(examples)
+        notes += [f"{task} on {data}, {note}" for note in of_set] if len(sets) > 1 else of_set
+        found = next((row.signatures for row in examples if row.signatures), {})
+        signatures |= dict.fromkeys(f"{name}: {signature}" for name, signature in found.items())
+    return [*notes, *signatures]
 
 
 def _clean_notes(rows: Sequence[ResultRow]) -> list[str]:
@@ -100,10 +113,14 @@ def _clean_notes(rows: Sequence[ResultRow]) -> list[str]:
 
 
 def markdown_table(rows: Sequence[ResultRow], metrics: Sequence[str]) -> str:
-    """The table as Markdown, for a README."""
-    names = ["method"] + [name.replace("\n", " ") for name, _ in COLUMNS] + [metric.replace("_", " ") for metric in metrics]
-    lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
-    lines += ["| " + " | ".join([method, *_cells(group, metrics)]) + " |" for method, group in grouped(rows).items()]
+    """The table as Markdown, for a README; rows of several tasks or data sets get columns that say which."""
+    sets = by_examples(rows)
+    which = ["task", "data", "train / test"] if len(sets) > 1 else []
+    figures = [name.replace("\n", " ") for name, _ in COLUMNS] + [metric.replace("_", " ") for metric in metrics]
+    lines = ["| " + " | ".join([*which, "method", *figures]) + " |", "|---" * len(which) + "|---|" + "---:|" * len(figures)]
+    for names, examples in sets.items():
+        lines += ["| " + " | ".join([*names[:len(which)], method, *_cells(group, metrics)]) + " |"
+                  for method, group in grouped(examples).items()]
     return "\n".join(lines) + "\n"
 
 
@@ -112,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS", help="results.jsonl files, or run folders")
     options = parser.parse_args(arguments)
     rows = [row for path in options.results for row in read_rows(path)]
-    metrics = list(next((row.scores for row in rows if row.scores), {}))
+    metrics = list(dict.fromkeys(metric for row in rows for metric in row.scores))
     print(markdown_table(rows, metrics))
     for note in footnotes(rows):
         print(f"- {note}")
