@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,17 @@ def test_numbers_quoted_are_those_of_the_committed_rows() -> None:
         table = markdown_table(rows, list(dict.fromkeys(metric for row in rows for metric in row.scores)))
         for line in table.splitlines()[2:]:
             assert line in README, f"{path.name}: {line}"
+
+
+def test_quoted_embedded_figures_are_of_the_examples_made_today(cache_of_the_session: Path) -> None:
+    """With the tested versions of the packages that the examples are mined from."""
+    from tasks import get_task, load_source
+
+    pinned = dict(re.findall(r"^(networkx|numpy)==(.+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    if any(version(name) != wanted for name, wanted in pinned.items()):
+        pytest.skip(f"examples are mined from other versions than {pinned}")
+    rows = [json.loads(line) for path in (ROOT / "docs" / "results").glob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    quoted = {(row["task"], row["data_hash"]) for row in rows if row["data"] == "embedded"}
+    assert quoted
+    for task, content_hash in quoted:
+        assert load_source("embedded", get_task(task), cache_dir=cache_of_the_session, progress=False).content_hash == content_hash, task
