@@ -108,6 +108,7 @@ def _rows(settings: TrainSettings, experiment: Experiment, folder: Path) -> list
 
 
 def _finish(settings: TrainSettings, task: Task, rows: list[ResultRow], folder: Path) -> None:
+    from .methods import method_class
     from .report import footnotes, markdown_table, results_table, wide_console
     from .storage import write_text
 
@@ -123,8 +124,9 @@ def _finish(settings: TrainSettings, task: Task, rows: list[ResultRow], folder: 
     for note in notes:
         console.print(f"  {note}", highlight=False, soft_wrap=True)
     if rows[0].status == "ok" and rows[0].trainable_parameters:
-        console.print(f"Saved in {folder}. Try: python -m transducer.predict --transducer {folder / 'transducer'} FILE",
-                      highlight=False, soft_wrap=True)
+        saved = folder / method_class(rows[0].method).artefact
+        use = f" Try: python -m transducer.predict --transducer {saved} FILE" if saved.name == "transducer" else ""
+        console.print(f"Saved in {saved}.{use}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -330,3 +330,12 @@ def test_quiet_prints_the_table_only(command: Command, tmp_path: Path, capsys: p
     for text in ("Settings", "valid loss", "epochs=1.0"):
         assert text in loud.out and text not in quiet.out
     assert "exact" in quiet.out and "prompt" in quiet.out
+    # What is no transducer is not for `predict`.
+    assert f"Saved in {tmp_path / 'quiet' / 'adapter'}.\n" in quiet.out and "transducer.predict" not in quiet.out
+
+
+def test_a_transducer_is_offered_for_prediction(command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(tmp_path / "run", "--epochs", "1", "--train-limit", "8", "--test-limit", "2") == 0
+    saved = tmp_path / "run" / "transducer"
+    assert f"Saved in {saved}. Try: python -m transducer.predict --transducer {saved} FILE\n" in capsys.readouterr().out
+    assert saved.is_dir()
