@@ -23,7 +23,7 @@ from pathlib import Path
 from .artefact_card import transducer_card
 from .errors import ArtefactContentError, ArtefactError, ArtefactVersionError, MissingArtefactError
 
-SCHEMA = 3
+SCHEMA = 4
 CONFIG_FILE = "transducer_config.json"
 TENSOR_FILE = "transducer.safetensors"
 CARD_FILE = "README.md"
@@ -31,9 +31,10 @@ RECORDED_PACKAGES = ("torch", "transformers", "safetensors")
 REQUIRED_FIELDS = {"schema": int, "settings": dict, "backbone": dict, "task": str, "languages": list, "license": str,
                    "packages": dict, "tensors": dict, "sha256": str, "results": dict, "run": dict}
 """Fields of the configuration and what they hold. `results` are figures by name, `run` is what made them."""
-BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width", "precision", "quantize", "tokenizer", "family", "parameters"}
-"""Facts about the backbone. Where an older schema did not state them, `tokenizer` (a fingerprint) and `family` are empty,
-`parameters` is 0 and `quantize` is "none"."""
+BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width", "precision", "quantize", "tokenizer", "family", "parameters", "roles"}
+"""Facts about the backbone. `roles` (role -> [width, count]) are those of its signals that the transducer multiplies. Where an
+older schema did not state them, `tokenizer` (a fingerprint), `family` and `roles` are empty, `parameters` is 0 and `quantize` is
+"none"."""
 
 
 @dataclass(frozen=True)
@@ -167,10 +168,16 @@ def _from_schema_1(config: dict) -> dict:
 def _from_schema_2(config: dict) -> dict:
     """Schema 2 does not state whether the backbone was quantised."""
     backbone = config.get("backbone")
-    return config | {"backbone": {"quantize": "none"} | backbone} if isinstance(backbone, dict) else config
+    return _from_schema_3(config | {"backbone": {"quantize": "none"} | backbone} if isinstance(backbone, dict) else config)
 
 
-MIGRATIONS = {1: _from_schema_1, 2: _from_schema_2}
+def _from_schema_3(config: dict) -> dict:
+    """Transducers of schema 3 change the input alone."""
+    backbone = config.get("backbone")
+    return config | {"backbone": {"roles": {}} | backbone} if isinstance(backbone, dict) else config
+
+
+MIGRATIONS = {1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3}
 """Older schema -> what makes the present one of its configuration. `schema` stays what the file states."""
 
 
@@ -184,6 +191,7 @@ def _check_configuration(path: Path, config: object) -> None:
     wrong = [name for name, kind in REQUIRED_FIELDS.items() if type(config.get(name)) is not kind]
     wrong += ["schema"] if type(schema) is int and schema < 1 else []
     wrong += ["backbone"] if "backbone" not in wrong and not BACKBONE_FIELDS <= config["backbone"].keys() else []
+    wrong += ["backbone"] if "backbone" not in wrong and not _are_roles(config["backbone"]["roles"]) else []
     wrong += ["tensors"] if "tensors" not in wrong and not all(map(_is_shape, config["tensors"].values())) else []
     wrong += ["languages"] if "languages" not in wrong and not all(isinstance(name, str) for name in config["languages"]) else []
     if wrong:
@@ -192,6 +200,10 @@ def _check_configuration(path: Path, config: object) -> None:
 
 def _is_shape(sides: object) -> bool:
     return isinstance(sides, list) and all(type(side) is int and side >= 0 for side in sides)
+
+
+def _are_roles(roles: object) -> bool:
+    return isinstance(roles, dict) and all(_is_shape(pair) and len(pair) == 2 for pair in roles.values())
 
 
 def folder_bytes(folder: Path) -> int:

@@ -28,7 +28,9 @@ def transducer_card(config: dict) -> str:
         f"A transducer for the task `{config['task'] or 'unspecified'}`"
         + (f" in {', '.join(config['languages'])}" if config["languages"] else "")
         + f": {parameter_count(config):,} trained parameters in front of a frozen `{base}`. They turn a Code Property Graph of "
-        "the source into changes of the model's input embeddings. The model itself is not in this folder and is not changed.",
+        "the source into changes of the model's input embeddings"
+        + (", and of what keys, values and feed-forward blocks are multiplied by" if backbone["roles"] else "")
+        + ". The model itself is not in this folder and is not changed.",
         "",
         *_use(backbone, base),
         "## Measured results",

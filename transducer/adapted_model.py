@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .backbone import Backbone
 from .config import NoSettings, TransducerSettings, require_fields, resolve
 from .errors import BackboneError
+from .fusion.base import FusedInput
 from .tensors import PreparedExample
 
 
@@ -171,21 +172,20 @@ class AdaptedModel(nn.Module, ABC):
 
 
 class InputModel(AdaptedModel):
-    """A method that changes the input embeddings and leaves the rest to the frozen backbone."""
+    """A method that changes the input embeddings, and at most multiplies signals of the frozen backbone."""
 
     @abstractmethod
-    def fused(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> tuple[Tensor, Tensor]:
-        """Input embeddings [B, k + T, D] and mask [B, k + T] of a collated batch."""
+    def fused(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> tuple[Tensor, ...]:
+        """The fields of a `FusedInput`, without the last where there is none: what a collated batch becomes."""
 
     def forward(self, input_ids, attention_mask, labels=None, **graph):
-        embeddings, mask = self.fused(input_ids, attention_mask, **graph)
-        return self.backbone.forward(embeddings, mask, labels)
+        fused = FusedInput(*self.fused(input_ids, attention_mask, **graph))
+        return self.backbone.forward(fused.embeddings, fused.attention_mask, labels, fused.scales)
 
     @torch.no_grad()
     def generate(self, batch, *, beams, max_new_tokens):
         inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
-        embeddings, mask = self.fused(**inputs)
-        return self.backbone.generate(embeddings, mask, beams=beams, max_new_tokens=max_new_tokens)
+        return self.backbone.generate(*FusedInput(*self.fused(**inputs)), beams=beams, max_new_tokens=max_new_tokens)
 
 
 class DirectModel(AdaptedModel):

@@ -202,10 +202,12 @@ class Verification:
     def _settings(self) -> str:
         from .config import TransducerSettings
         from .model import trained_shapes
+        from .places import Role
 
         config = self._artefact.config
         settings = TransducerSettings.from_dict(config["settings"])
-        self._artefact.check(trained_shapes(settings, config["backbone"]["width"]))
+        roles = {role: Role(*shape) for role, shape in config["backbone"]["roles"].items()}
+        self._artefact.check(trained_shapes(settings, config["backbone"]["width"], roles))
         return f"the tensors are those of the settings at width {config['backbone']['width']}, {parameter_count(config):,} parameters"
 
     def _numbers(self) -> str:

@@ -13,8 +13,9 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from .errors import BackboneError, ConfigurationError
 from .families import DECODER_ONLY, ENCODER_DECODER, STATE_SPACE, family_of
 from .feeding import FEEDINGS
 from .placement import checkpoint_layers, require_map, spread
+from .places import Places
 from .quantization import quantize as quantized
 from .quantization import require_library
 from .storage import cache_folder, write_text
@@ -108,6 +110,15 @@ class Backbone:
         pattern = re.compile(self.family.blocks)
         return {name: module for name, module in self.model.named_modules() if pattern.search(name)}
 
+    @cached_property
+    def places(self) -> Places:
+        """Where its signals can be multiplied. Not to be asked for before its modules are what they will be (`quantize`)."""
+        return Places(self.model, self.family)
+
+    def _multiply(self, scales: Mapping[str, Tensor] | None) -> None:
+        if scales is not None or "places" in vars(self):
+            self.places.multiply(scales)
+
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
@@ -146,19 +157,25 @@ class Backbone:
             if module.weight.dtype == torch.float32:  # not one that is quantised
                 module.weight.data = module.weight.data.to(torch.bfloat16)
 
-    def forward(self, embeddings: Tensor, attention_mask: Tensor, labels: Tensor):
-        """Loss (nats, mean over target tokens) and logits [B, L, V] from input embeddings [B, T, D]."""
+    def forward(self, embeddings: Tensor, attention_mask: Tensor, labels: Tensor, scales: Mapping[str, Tensor] | None = None):
+        """Loss (nats, mean over target tokens) and logits [B, L, V] from input embeddings [B, T, D], its signals multiplied by
+        `scales` (`places.Places.multiply`)."""
+        self._multiply(scales)
         with self.autocast():
             return self.feeding.forward(embeddings, attention_mask, labels)
 
     @torch.no_grad()
-    def generate(self, embeddings: Tensor, attention_mask: Tensor, *, beams: int, max_new_tokens: int) -> Tensor:
-        """Generated ids [B, <= max_new_tokens + 1] from input embeddings [B, T, D] and nothing else."""
+    def generate(self, embeddings: Tensor, attention_mask: Tensor, scales: Mapping[str, Tensor] | None = None, *, beams: int,
+                 max_new_tokens: int) -> Tensor:
+        """Generated ids [B, <= max_new_tokens + 1] from input embeddings [B, T, D], with `scales` as `forward` takes them, and
+        nothing else."""
+        self._multiply(scales)
         with self.autocast():
             return self.feeding.generate(embeddings, attention_mask, self.generation_config(beams, max_new_tokens))
 
     def forward_tokens(self, model: nn.Module, input_ids: Tensor, attention_mask: Tensor, labels: Tensor):
         """As `forward`, from token ids, by `model`: the language model or a wrapper around it."""
+        self._multiply(None)
         with self.autocast():
             return self.feeding.forward_tokens(model, input_ids, attention_mask, labels)
 
@@ -166,6 +183,7 @@ class Backbone:
     def generate_tokens(self, model: nn.Module, input_ids: Tensor, attention_mask: Tensor, *, beams: int, max_new_tokens: int,
                         makes_cache: bool = False) -> Tensor:
         """As `generate`, from token ids, by `model`; `makes_cache` where it has something in the cache from the start."""
+        self._multiply(None)
         with self.autocast():
             return self.feeding.generate_tokens(model, input_ids, attention_mask,
                                                 self.generation_config(beams, max_new_tokens), makes_cache)

@@ -1,7 +1,8 @@
 """Whether a transducer and a backbone belong together: what an artefact records of its backbone, and how it is compared.
 
-A transducer's tensors are of one width, its alignment with the graph is of one tokenizer, and what it learned is of one
-set of weights. The first two, and the family, cannot be given way on; the weights can, for fine-tunes of the same model.
+A transducer's tensors are of one width and, where it multiplies signals, of certain layers; its alignment with the graph is of
+one tokenizer, and what it learned is of one set of weights. All but the weights, and the family, cannot be given way on; the
+weights can, for fine-tunes of the same model.
 """
 from __future__ import annotations
 
@@ -45,11 +46,12 @@ def tokenizer_fingerprint(tokenizer) -> str:
     return digest.hexdigest()
 
 
-def backbone_record(backbone: Backbone) -> dict:
-    """What an artefact states of its backbone."""
+def backbone_record(backbone: Backbone, multiplied: bool) -> dict:
+    """What an artefact states of its backbone, whose signals the transducer multiplies or not."""
     return {"name": backbone.name, "revision": backbone.revision, "fingerprint": backbone.fingerprint, "width": backbone.width,
             "precision": backbone.precision, "quantize": backbone.quantize, "tokenizer": tokenizer_fingerprint(backbone.tokenizer),
-            "family": backbone.model.config.model_type, "parameters": backbone.parameter_count}
+            "family": backbone.model.config.model_type, "parameters": backbone.parameter_count,
+            "roles": {role: list(shape) for role, shape in backbone.places.roles.items()} if multiplied else {}}
 
 
 def check_backbone(transducer: str, made_for: dict, backbone: Backbone, allow_mismatch: bool = False) -> bool:
@@ -61,7 +63,7 @@ def check_backbone(transducer: str, made_for: dict, backbone: Backbone, allow_mi
         allow_mismatch: takes other weights of the same width, family and tokenizer.
 
     Raises:
-        BackboneMismatchError: another width, family or tokenizer, or other weights that are not allowed.
+        BackboneMismatchError: another width, family, tokenizer or other layers, or other weights that are not allowed.
     """
     wanted = f"transducer {transducer} was made for {made_for['name']}"
     remedy = "give that model, or train again on this one"
@@ -72,6 +74,11 @@ def check_backbone(transducer: str, made_for: dict, backbone: Backbone, allow_mi
     if made_for["family"] and family != made_for["family"]:
         raise BackboneMismatchError(f"{wanted} of the family {made_for['family']}, got {backbone.name} of the family {family}; "
                                     f"{remedy}")
+    roles = {role: list(shape) for role, shape in backbone.places.roles.items()} if made_for["roles"] else {}
+    if roles != made_for["roles"]:
+        odd = sorted(role for role in roles.keys() | made_for["roles"].keys() if roles.get(role) != made_for["roles"].get(role))[0]
+        raise BackboneMismatchError(f"{wanted}, where {odd} are {_places(made_for['roles'].get(odd))}, got {backbone.name}, where they "
+                                    f"are {_places(roles.get(odd))}: its scales do not fit these layers; {remedy}")
     tokenizer = tokenizer_fingerprint(backbone.tokenizer)
     if made_for["tokenizer"] and tokenizer != made_for["tokenizer"]:
         raise BackboneMismatchError(f"{wanted} with its tokenizer ({made_for['tokenizer'][:12]}), got {backbone.name} with another "
@@ -88,3 +95,7 @@ def check_backbone(transducer: str, made_for: dict, backbone: Backbone, allow_mi
     LOG.warning("%s %s and runs on %s %s: %s, the weights differ; its measured results do not hold here",
                 wanted, weights[0], backbone.name, weights[1], compared)
     return False
+
+
+def _places(shape: list[int] | None) -> str:
+    return "none" if shape is None else f"{shape[1]} of width {shape[0]}"

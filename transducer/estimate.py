@@ -33,6 +33,7 @@ from .adapted_model import AdaptedModel
 from .backbone import LOADERS, Backbone, backbone_files
 from .config import RunSettings
 from .families import STATE_SPACE, family_of
+from .fusion import FusedInput
 from .measure import resident_bytes
 from .methods import build_method
 from .placement import checkpoint_layers
@@ -208,11 +209,15 @@ def _over_length(figure, settings: RunSettings, kind: str) -> int:
     return long + (long - short) * (longest - SCAN_LENGTHS[1]) // (SCAN_LENGTHS[1] - SCAN_LENGTHS[0])
 
 
-def _embeddings(adapted: AdaptedModel, settings: RunSettings, rows: int, length: int, training: bool) -> tuple[Tensor, Tensor]:
-    """What the model is given in place of the fused embeddings of a method with graphs."""
+def _fused(adapted: AdaptedModel, settings: RunSettings, rows: int, length: int, training: bool) -> FusedInput:
+    """What the model is given in place of what a method with graphs makes."""
     front = settings.prompts if "prompts" in settings.fusion else 0
     embeddings = torch.zeros(rows, front + length, adapted.backbone.width, requires_grad=training)
-    return embeddings, torch.ones(rows, front + length, dtype=torch.long)
+    scales = None
+    if adapted.reads_graph and adapted.fusion.scales is not None:
+        scales = {role: torch.ones(rows, count, width, requires_grad=training)
+                  for role, (width, count) in adapted.backbone.places.roles.items()}
+    return FusedInput(embeddings, torch.ones(rows, front + length, dtype=torch.long), scales)
 
 
 def _training_bytes(adapted: AdaptedModel, settings: RunSettings, length: int) -> int:
@@ -231,8 +236,8 @@ def _step_bytes(adapted: AdaptedModel, settings: RunSettings, length: int, by_em
     labels = torch.ones(rows, settings.max_target_tokens, dtype=torch.long)
     with LiveBytes() as live:
         if by_embeddings:
-            embeddings, mask = _embeddings(adapted, settings, rows, length, training=True)
-            loss = backbone.forward(embeddings, mask, labels).loss
+            embeddings, mask, scales = _fused(adapted, settings, rows, length, training=True)
+            loss = backbone.forward(embeddings, mask, labels, scales).loss
         else:
             ids = torch.ones(rows, length, dtype=torch.long)
             loss = adapted(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
@@ -252,7 +257,8 @@ def _reading_bytes(adapted: AdaptedModel, settings: RunSettings, length: int) ->
     backbone, rows = adapted.backbone, EVALUATION_BATCH * settings.batch_size
     rows *= 1 if backbone.encoder_decoder else settings.beams
     with LiveBytes() as live, backbone.autocast():
-        embeddings, mask = _embeddings(adapted, settings, rows, length, training=False)
+        embeddings, mask, scales = _fused(adapted, settings, rows, length, training=False)
+        backbone.places.multiply(scales)
         if backbone.encoder_decoder:
             output = backbone.feeding.encode(embeddings, mask)
         else:
@@ -269,7 +275,8 @@ def _cache_bytes(adapted: AdaptedModel, settings: RunSettings) -> int:
     if not backbone.encoder_decoder:
         return _held(_reading_bytes(adapted, settings, settings.max_source_tokens + settings.max_target_tokens)[1].past_key_values)
     with backbone.autocast():
-        embeddings, mask = _embeddings(adapted, settings, rows, settings.max_source_tokens, training=False)
+        embeddings, mask, scales = _fused(adapted, settings, rows, settings.max_source_tokens, training=False)
+        backbone.places.multiply(scales)
         states = backbone.feeding.encode(embeddings, mask)
         written = torch.ones(rows, settings.max_target_tokens, dtype=torch.long)
         output = backbone.model(encoder_outputs=states, attention_mask=mask, decoder_input_ids=written, use_cache=True)

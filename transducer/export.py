@@ -111,9 +111,10 @@ def _write_embeddings(model: TransducerModel, options: argparse.Namespace) -> No
     from tasks import get_task
 
     from .prepare import Preparer
-    from .prompt_embeddings import check_servable, fused_prompts, read_requests, write_prompt_embeddings
+    from .prompt_embeddings import check_carries_all, check_servable, fused_prompts, read_requests, write_prompt_embeddings
 
     check_servable(model.backbone)
+    check_carries_all(model)
     given = {name: value for name, value in vars(options).items() if name == "max_source_tokens"}
     task = get_task(model.task or TrainSettings.task)
     settings = resolve(TrainSettings, given).for_task(task)

@@ -20,8 +20,9 @@ class Family:
         blocks: regular expression of the names of the blocks whose output, or its first part, is added to the residual
             stream [B, T, D]: attention, feed-forward, mixers.
         updated: names of the projections that low-rank updates change unless others are asked for.
-        scaled: names of the projections that IA3 scales, and
-        scaled_inside: those of them whose input it scales, the inside of feed-forward blocks.
+        scaled: names of the projections that IA3 and a transducer's part `scales` multiply: keys, values, feed-forward
+            blocks, what goes into a state space; and
+        scaled_inside: those of them whose input is multiplied, the inside of feed-forward blocks.
         read_uncalled: names of the projections that the model, or a fused kernel of it, reads without calling them, so that
             an update beside them is not seen.
         kept: names of further projections that are never quantised.
@@ -40,8 +41,8 @@ _LLAMA = Family(DECODER_ONLY, r"\.(self_attn|mlp)$", ("q_proj", "v_proj"), ("k_p
 _GPT2 = Family(DECODER_ONLY, r"\.(attn|mlp)$", ("c_attn",), ("c_attn", "mlp.c_proj"), ("mlp.c_proj",))
 _BART = Family(ENCODER_DECODER, r"\.(self_attn|encoder_attn|fc2)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "fc2"), ("fc2",))
 # Mamba multiplies with dt_proj's weight itself; peft refuses out_proj, which its fused kernels in training mode read.
-_MAMBA = Family(STATE_SPACE, r"\.mixer$", ("in_proj", "x_proj"), read_uncalled=("dt_proj", "out_proj"))
-_MAMBA2 = Family(STATE_SPACE, r"\.mixer$", ("in_proj",), read_uncalled=("out_proj",))
+_MAMBA = Family(STATE_SPACE, r"\.mixer$", ("in_proj", "x_proj"), ("in_proj",), read_uncalled=("dt_proj", "out_proj"))
+_MAMBA2 = Family(STATE_SPACE, r"\.mixer$", ("in_proj",), ("in_proj",), read_uncalled=("out_proj",))
 
 FAMILIES = {
     # The inputs of wo overflow in the float16 that 8-bit products go through.
@@ -67,8 +68,9 @@ FAMILIES = {
     "falcon_mamba": _MAMBA,
     # Hybrids of attention and Mamba. Bamba, Falcon-H1 and Zamba are none of them: transformers cannot generate from
     # embeddings with these.
-    "jamba": Family(DECODER_ONLY, r"\.(mamba|self_attn|feed_forward)$", ("q_proj", "v_proj", "in_proj")),
-    "granitemoehybrid": Family(DECODER_ONLY, r"\.(mamba|self_attn|shared_mlp)$", ("q_proj", "v_proj", "in_proj")),
+    "jamba": Family(DECODER_ONLY, r"\.(mamba|self_attn|feed_forward)$", ("q_proj", "v_proj", "in_proj"), ("k_proj", "v_proj", "in_proj")),
+    "granitemoehybrid": Family(DECODER_ONLY, r"\.(mamba|self_attn|shared_mlp)$", ("q_proj", "v_proj", "in_proj"),
+                              ("k_proj", "v_proj", "in_proj")),
 }
 
 

@@ -2,16 +2,16 @@
 
     X  = features(graph)              frozen, [N, D]
     H  = GVE(X, edges)                [N, r]
-    E' = ABFL(E[input_ids], H)        [B, k + T, D]
-    answer = frozen model(E')
+    E', s = ABFL(E[input_ids], H)     [B, k + T, D], role -> [B, P, w]
+    answer = frozen model(E'), its keys, values and feed-forward blocks multiplied by s
 
 Only the GVE and the ABFL have parameters that are trained. With the default settings the model starts as the frozen
-one behind `k` prompts: `W_o = 0`, so no token's embedding is changed until training changes it.
+one behind `k` prompts: `W_o = 0` and `s = 1`, so nothing else is changed until training changes it.
 """
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,12 +28,13 @@ from .compatibility import backbone_record, check_backbone
 from .config import TransducerSettings, require_fields, resolve
 from .errors import ConfigurationError
 from .features import node_features
-from .fusion import build_fusion, rank_within_budget
+from .fusion import FusedInput, build_fusion, fusion_parts, sizes_within_budget
 from .gve import GraphVectorizationEngine
 from .gve.published import RANK as PUBLISHED_RANK
 from .gve.published import PublishedVectorizationEngine
 from .hub import located, push
 from .adapted_model import InputModel
+from .places import Role
 from .tensors import GraphBatch, graph_batch
 
 
@@ -45,7 +46,7 @@ class TransducerModel(InputModel):
 
     Args:
         backbone: the frozen model.
-        settings: fusion, layer, sizes; `rank=0` takes the largest rank within the paper's parameter budget.
+        settings: fusion, layer, sizes; `rank=0` and `directions=0` take the largest within the paper's parameter budget.
         engine: of the graph layers: `auto`, `dgl` or `torch`; the numbers are the same.
     """
 
@@ -59,15 +60,18 @@ class TransducerModel(InputModel):
     def __init__(self, backbone: Backbone, settings: TransducerSettings, engine: str = "auto"):
         super().__init__(backbone, settings, engine)
         width = backbone.width
-        published = settings.fusion == "published"
-        self.rank = settings.rank or (PUBLISHED_RANK if published else rank_within_budget(
-            width, prompt_count=settings.prompts, fusion=settings.fusion, layer=settings.layer,
-            layer_count=settings.layer_count, heads=settings.heads))
-        sized = replace(settings, rank=self.rank)
-        self.gve = sized_gve(sized, width, engine)
-        self.fusion = sized_fusion(sized, width, backbone.embedding_scale, sampled_embeddings(backbone, settings.prompts))
+        roles = backbone.places.roles if scales_layers(settings) else {}
+        self.sized = with_sizes(settings, width, roles)
+        self.gve = sized_gve(self.sized, width, engine)
+        self.fusion = sized_fusion(self.sized, width, roles, backbone.embedding_scale,
+                                   sampled_embeddings(backbone, settings.prompts))
         self.recorded = dict(NOTHING_RECORDED)
         self._enabled = True
+
+    @property
+    def rank(self) -> int:
+        """Width of the node vectors."""
+        return self.sized.rank
 
     @property
     def task(self) -> str:
@@ -79,11 +83,11 @@ class TransducerModel(InputModel):
         require_fields(TransducerSettings, given)
         return resolve(TransducerSettings, asdict(transducer) | cls.fixed | given)
 
-    def fused(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> tuple[Tensor, Tensor]:
-        """Input embeddings [B, k + T, D] and mask [B, k + T] of a collated batch."""
+    def fused(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> FusedInput:
+        """Input embeddings [B, k + T, D], mask [B, k + T] and scales of a collated batch."""
         embeddings = self.backbone.model.get_input_embeddings()(input_ids)
         if not self._enabled:
-            return embeddings, attention_mask
+            return FusedInput(embeddings, attention_mask)
         graphs = self._graphs(input_ids, graph)
         return self.fusion(embeddings, attention_mask, self.gve(graphs), graphs)
 
@@ -126,13 +130,13 @@ class TransducerModel(InputModel):
         """
         given = {"task": task, "languages": languages, "results": results, "run": run, "license": license}
         recorded = self.recorded | {name: value for name, value in given.items() if value is not None}
-        backbone = backbone_record(self.backbone)
+        backbone = backbone_record(self.backbone, scales_layers(self.settings))
         # A backbone that was lent for saving may compute in another precision than training did.
         for name in LENT_OTHERWISE:
             backbone[name] = recorded.pop(name) or backbone[name]
         if base_model and base_model != backbone["name"]:
             backbone |= {"name": base_model, "revision": None}
-        write_artefact(Path(folder), self.tensors(), settings=self.settings.to_dict() | {"rank": self.rank}, backbone=backbone,
+        write_artefact(Path(folder), self.tensors(), settings=self.sized.to_dict(), backbone=backbone,
                        **recorded)
 
     def push_to_hub(self, repo_id: str, *, revision: str | None = None, private: bool | None = None, token: str | None = None,
@@ -203,6 +207,21 @@ NOTHING_RECORDED = {"task": "", "languages": (), "results": {}, "run": {}, "lice
 """Facts of a transducer that was not loaded."""
 
 
+def scales_layers(settings: TransducerSettings) -> bool:
+    """Whether the fusion multiplies signals in the frozen layers."""
+    return "scales" in fusion_parts(settings.fusion)
+
+
+def with_sizes(settings: TransducerSettings, width: int, roles: Mapping[str, Role]) -> TransducerSettings:
+    """The settings with the sizes that they leave open: the largest within the paper's parameter budget."""
+    if settings.fusion == "published":
+        return replace(settings, rank=settings.rank or PUBLISHED_RANK)
+    sizes = sizes_within_budget(width, rank=settings.rank, directions=settings.directions, prompt_count=settings.prompts,
+                                fusion=settings.fusion, layer=settings.layer, layer_count=settings.layer_count,
+                                heads=settings.heads, roles=roles)
+    return replace(settings, **sizes._asdict())
+
+
 def sized_gve(settings: TransducerSettings, width: int, engine: str) -> nn.Module:
     """The GVE for a backbone of a width; `settings.rank` is not 0."""
     if settings.fusion == "published":
@@ -211,16 +230,16 @@ def sized_gve(settings: TransducerSettings, width: int, engine: str) -> nn.Modul
                                     heads=settings.heads, engine=engine, relations=settings.relations)
 
 
-def sized_fusion(settings: TransducerSettings, width: int, embedding_scale: float = 1.0,
+def sized_fusion(settings: TransducerSettings, width: int, roles: Mapping[str, Role], embedding_scale: float = 1.0,
                  initial_prompts: Tensor | None = None) -> nn.Module:
-    """The ABFL for a backbone of a width; `settings.rank` is not 0."""
-    return build_fusion(settings.fusion, embedding_width=width, rank=settings.rank, prompt_count=settings.prompts,
-                        embedding_scale=embedding_scale, initial_prompts=initial_prompts)
+    """The ABFL for a backbone of a width with these roles; `settings.rank` is not 0."""
+    return build_fusion(settings.fusion, embedding_width=width, rank=settings.rank, prompt_count=settings.prompts, roles=roles,
+                        directions=settings.directions, embedding_scale=embedding_scale, initial_prompts=initial_prompts)
 
 
-def trained_shapes(settings: TransducerSettings, width: int) -> dict[str, tuple[int, ...]]:
+def trained_shapes(settings: TransducerSettings, width: int, roles: Mapping[str, Role]) -> dict[str, tuple[int, ...]]:
     """Name -> shape of the tensors of a saved transducer with these settings; no backbone is needed."""
-    parts = {"gve": sized_gve(settings, width, "torch"), "fusion": sized_fusion(settings, width)}
+    parts = {"gve": sized_gve(settings, width, "torch"), "fusion": sized_fusion(settings, width, roles)}
     return {f"{part}.{name}": tuple(parameter.shape) for part, module in parts.items()
             for name, parameter in module.named_parameters()}
 

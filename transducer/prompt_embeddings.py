@@ -91,6 +91,15 @@ def check_servable(backbone: Backbone) -> None:
             "transducer of a decoder-only model")
 
 
+def check_carries_all(model: InputModel) -> None:
+    """Raises BackboneError for a transducer of which prompt embeddings are only a part."""
+    from .fusion import INPUT_FUSION
+
+    if model.fusion.scales is not None:
+        raise BackboneError(f"the fusion {model.settings.fusion!r} also multiplies signals inside the model, which no prompt embeddings "
+                            f"can carry; train with --fusion {INPUT_FUSION} for such servers")
+
+
 def fused_prompts(model: InputModel, preparer: Preparer, requests: Sequence[Request], progress: bool = False) -> dict[str, Tensor]:
     """Id -> fused embeddings [sequence, hidden] of each request, made alone, on the CPU.
 
@@ -108,7 +117,7 @@ def fused_prompts(model: InputModel, preparer: Preparer, requests: Sequence[Requ
         prepared = preparer.model_input(request.source, request.language, report)[1]
         batch = {name: tensor.to(model.backbone.device) for name, tensor in collate([prepared]).items()}
         with torch.no_grad():
-            embeddings, mask = model.fused(**batch)
+            embeddings, mask, _ = model.fused(**batch)
         found[request.id] = embeddings[0][mask[0].bool()].float().cpu().contiguous()
     return found
 

@@ -23,7 +23,8 @@ from transducer.serving.service import Service
 from transducer.serving.settings import ServeSettings
 from transducer.serving.transducers import Transducers
 
-TASKS = {"assert": "attention+aligned+prompts", "summarize": "attention+aligned", "repair": "aligned+prompts", "other": "published"}
+TASKS = {"assert": "attention+aligned+prompts+scales", "summarize": "attention+aligned", "repair": "aligned+prompts+scales",
+         "other": "published"}
 """Name -> fusion; `other` is a second one for `assert`."""
 JAVA = "int {name}(int a) {{\n    if (a > {number}) {{\n        return a + {number};\n    }}\n    return a;\n}}\n"
 TEST = "@Test\npublic void test() {{\n    int total = {name}({number});\n    \"<AssertPlaceHolder>\";\n}}\n\n"
@@ -45,6 +46,8 @@ def saved(model: Path, folder: Path, names: dict[str, str] = TASKS) -> dict[str,
         for parameter_name, parameter in made.trainable().items():
             if parameter_name == "fusion.up":
                 nn.init.normal_(parameter, std=0.3)
+            elif parameter_name.startswith("fusion.scales.directions"):
+                nn.init.normal_(parameter, std=0.1)
         folders[name] = folder / name
         made.save_pretrained(folders[name], task=name if name in ("assert", "summarize", "repair") else "assert")
     return folders

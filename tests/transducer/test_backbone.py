@@ -15,8 +15,11 @@ from transducer import backbone as backbone_module
 from transducer.backbone import PRECISIONS, Backbone, load_backbone, weight_fingerprint
 from transducer.config import TransducerSettings
 from transducer.errors import BackboneError, ConfigurationError
-from transducer.fusion import parameter_count, rank_within_budget
+from transducer.families import FAMILIES
+from transducer.fusion import RANKS, parameter_count
 from transducer.methods import build_method
+from transducer.model import with_sizes
+from transducer.places import Places, Role
 
 
 def test_nothing_of_it_can_be_trained(backbone: Backbone) -> None:
@@ -228,21 +231,21 @@ def test_the_default_transducer_is_within_the_papers_budget(
         language_model = T5ForConditionalGeneration(T5Config(
             vocab_size=32_100, d_model=width, d_ff=inner, d_kv=head_width, num_layers=layers, num_decoder_layers=layers,
             num_heads=heads, decoder_start_token_id=0, pad_token_id=0, eos_token_id=2, bos_token_id=1))
-    settings = TransducerSettings()
-    rank = settings.rank or rank_within_budget(
-        language_model.config.d_model, prompt_count=settings.prompts, fusion=settings.fusion, layer=settings.layer,
-        layer_count=settings.layer_count, heads=settings.heads)
-    count = parameter_count(width, rank, prompt_count=settings.prompts, fusion=settings.fusion, layer=settings.layer,
-                            layer_count=settings.layer_count, heads=settings.heads)
-    assert 8 <= rank <= 16 and 0.9 * budget < count <= budget, (name, rank, count)
+    roles = Places(language_model, FAMILIES["t5"]).roles
+    sized = with_sizes(TransducerSettings(), width, roles)
+    count = counted(sized, width, roles)
+    assert sized.rank in RANKS and 0.9 * budget < count <= budget, (name, sized, count)
 
 
 def test_the_count_on_paper_is_the_count_of_the_module(backbone: Backbone) -> None:
     settings = TransducerSettings()
     model = build_method("transducer", backbone, settings)
-    assert model.trainable_count() == parameter_count(
-        tiny.WIDTH, model.rank, prompt_count=settings.prompts, fusion=settings.fusion, layer=settings.layer,
-        layer_count=settings.layer_count, heads=settings.heads)
+    assert model.trainable_count() == counted(model.sized, tiny.WIDTH, backbone.places.roles)
+
+
+def counted(sized: TransducerSettings, width: int, roles: dict[str, Role]) -> int:
+    return parameter_count(width, sized.rank, prompt_count=sized.prompts, fusion=sized.fusion, layer=sized.layer,
+                           layer_count=sized.layer_count, heads=sized.heads, roles=roles, directions=sized.directions)
 
 
 # What cannot be loaded

@@ -21,6 +21,7 @@ from transducer.compatibility import tokenizer_fingerprint
 from transducer.config import TransducerSettings
 from transducer.errors import BackboneMismatchError
 from transducer.evaluate import main as evaluate_main
+from transducer.fusion import INPUT_FUSION
 from transducer.predict import main as predict_main
 
 RUN = {"command": "python -m transducer.train --task assert", "model": "tiny", "rows": []}
@@ -222,9 +223,24 @@ def to_schema_1(config: dict) -> None:
         del config[name]
     for name in ("tokenizer", "family", "parameters", "quantize"):
         del config["backbone"][name]
+    without_scales(config)
 
 
-def test_an_artefact_of_the_first_schema(folder: Path, backbone: Backbone, other: Backbone, caplog: pytest.LogCaptureFixture) -> None:
+def without_scales(config: dict) -> None:
+    """As before there were scales."""
+    del config["backbone"]["roles"], config["settings"]["directions"]
+
+
+@pytest.fixture()
+def input_only(folder: Path, backbone: Backbone) -> Path:
+    """A transducer that changes nothing but the input, in the place of the other."""
+    TransducerModel(backbone, TransducerSettings(fusion=INPUT_FUSION)).save_pretrained(folder, task="assert")
+    return folder
+
+
+def test_an_artefact_of_the_first_schema(
+        input_only: Path, backbone: Backbone, other: Backbone, caplog: pytest.LogCaptureFixture) -> None:
+    folder = input_only
     tensors = read_artefact(folder).tensors
     change_config(folder, to_schema_1)
     model = TransducerModel.from_pretrained(folder, backbone)
@@ -234,10 +250,27 @@ def test_an_artefact_of_the_first_schema(folder: Path, backbone: Backbone, other
     assert "the tokenizer was not recorded" in caplog.text
 
 
-def test_an_artefact_of_the_second_schema(folder: Path) -> None:
-    change_config(folder, lambda config: config.update(schema=2))
-    change_config(folder, lambda config: config["backbone"].pop("quantize"))
-    assert TransducerModel.from_pretrained(folder).recorded["quantize"] == "none"
+@pytest.mark.parametrize("schema", [2, 3])
+def test_an_artefact_from_before_there_were_scales(schema: int, input_only: Path) -> None:
+    tensors = read_artefact(input_only).tensors
+    change_config(input_only, lambda config: config.update(schema=schema))
+    change_config(input_only, without_scales)
+    if schema == 2:
+        change_config(input_only, lambda config: config["backbone"].pop("quantize"))
+    model = TransducerModel.from_pretrained(input_only)
+    assert model.recorded["quantize"] == "none" and model.fusion.scales is None
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in model.tensors().items())
+
+
+def test_other_layers_are_refused_even_with_leave(folder: Path, backbone: Backbone) -> None:
+    role = "encoder.block.*.layer.*.SelfAttention.k"
+    width, count = backbone.places.roles[role]
+    change_config(folder, lambda config: config["backbone"]["roles"].update({role: [width, count + 1]}))
+    with pytest.raises(BackboneMismatchError, match=f"{count + 1} of width {width}, got .* {count} of width {width}: its scales do not"):
+        TransducerModel.from_pretrained(folder, backbone, allow_mismatch=True)
+    change_config(folder, lambda config: config["backbone"]["roles"].pop(role))
+    with pytest.raises(BackboneMismatchError, match="where .* are none, got"):
+        TransducerModel.from_pretrained(folder, backbone, allow_mismatch=True)
 
 
 def test_an_artefact_of_the_first_schema_is_checked_all_the_same(folder: Path) -> None:
@@ -254,6 +287,13 @@ def test_an_artefact_of_the_first_schema_is_checked_all_the_same(folder: Path) -
 def test_fields_of_a_wrong_content(field: str, value: object, folder: Path) -> None:
     change_config(folder, lambda config: config.update({field: value}))
     with pytest.raises(ArtefactContentError, match=rf"\['{field}'\]"):
+        read_artefact(folder)
+
+
+@pytest.mark.parametrize("roles", [[], {"a": [1]}, {"a": [1, "2"]}, {"a": 3}])
+def test_roles_of_a_wrong_form(roles: object, folder: Path) -> None:
+    change_config(folder, lambda config: config["backbone"].update(roles=roles))
+    with pytest.raises(ArtefactContentError, match=r"\['backbone'\]"):
         read_artefact(folder)
 
 

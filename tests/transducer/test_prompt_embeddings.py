@@ -15,6 +15,7 @@ from transducer.__main__ import main
 from transducer.backbone import Backbone
 from transducer.commands import command_line
 from transducer.config import TransducerSettings
+from transducer.fusion import INPUT_FUSION
 from transducer.errors import DataError
 from transducer.evaluate import predict
 from transducer.prepare import Preparer
@@ -33,7 +34,7 @@ FACTS = {"model": "someone/llm", "model_fingerprint": "f" * 64, "hidden": 4}
 @pytest.fixture
 def model(backbone: Backbone) -> TransducerModel:
     torch.manual_seed(1)
-    model = TransducerModel(backbone, TransducerSettings(prompts=3, rank=8))
+    model = TransducerModel(backbone, TransducerSettings(fusion=INPUT_FUSION, prompts=3, rank=8))
     with torch.no_grad():
         for parameter in model.trainable().values():
             parameter.add_(torch.randn_like(parameter))
@@ -65,7 +66,7 @@ def test_the_tensors_are_what_the_model_reads(model: TransducerModel, tmp_path: 
     assert batch["attention_mask"].min() == 0
     del batch["labels"]
     with torch.no_grad():
-        embeddings, mask = model.fused(**batch)
+        embeddings, mask, _ = model.fused(**batch)
     for row, example in enumerate(examples):
         wanted = embeddings[row][mask[row].bool()]
         assert read[example.id].shape == wanted.shape == (int(batch["attention_mask"][row].sum()) + 3, tiny.WIDTH)
@@ -187,7 +188,7 @@ def test_a_server_answers_to_the_file_as_the_model_to_the_request(
     model_folder = tiny_families.write_family(tmp_path / "model", model_type)
     backbone = load_backbone(str(model_folder), "float32", device="cpu")
     torch.manual_seed(1)
-    model = TransducerModel(backbone, TransducerSettings(prompts=3, rank=8))
+    model = TransducerModel(backbone, TransducerSettings(fusion=INPUT_FUSION, prompts=3, rank=8))
     with torch.no_grad():
         for parameter in model.trainable().values():
             parameter.add_(torch.randn_like(parameter))

@@ -76,7 +76,7 @@ def test_an_answer_is_that_of_the_command(transducers: Transducers, beams: int) 
 @pytest.mark.parametrize("model_type", ["llama", "gpt2", "starcoder2", "mamba"])
 def test_every_kind_of_model_answers_alike_alone_and_in_a_mixed_batch(model_type: str, tmp_path: Path) -> None:
     model = write_family(tmp_path / "model", model_type)
-    transducers = served.table(model, served.saved(model, tmp_path, {"assert": "attention+aligned+prompts", "summarize": "aligned"}))
+    transducers = served.table(model, served.saved(model, tmp_path, {"assert": "attention+aligned+prompts+scales", "summarize": "aligned"}))
     for beams in (1, 2):
         heard: list[str] = []
         plans = [("assert", 1, beams, 8), ("summarize", 2, beams, 3), ("assert", 14, beams, 5), ("summarize", 8, beams, 6)]
@@ -90,7 +90,7 @@ def test_every_kind_of_model_answers_alike_alone_and_in_a_mixed_batch(model_type
 def test_the_embedded_model_answers_alike_alone_and_in_a_mixed_batch(tmp_path: Path) -> None:
     # The tiny model is random; with a trained one the best candidates differ by more, and its inputs are longer.
     model = Path(load_backbone(EMBEDDED_MODELS[0], "float32", device="cpu").model.name_or_path)
-    transducers = served.table(model, served.saved(model, tmp_path, {"assert": "attention+aligned+prompts", "summarize": "aligned"}))
+    transducers = served.table(model, served.saved(model, tmp_path, {"assert": "attention+aligned+prompts+scales", "summarize": "aligned"}))
     for beams in (1, 2):
         plans = [(name, number, beams, 8) for number in (1, 8) for name in ("assert", "summarize")]
         together = answers(transducers, [job(transducers, *plan) for plan in plans])
@@ -103,12 +103,18 @@ def test_the_inputs_of_a_mixed_batch_are_those_of_each_transducer(transducers: T
         rows = generation.fused_rows(transducers.backbone, jobs)
         for one, row in zip(jobs, rows):
             (alone,) = generation.fused_rows(transducers.backbone, [one])
-            torch.testing.assert_close(row, alone, rtol=0, atol=1e-5)
-        embeddings, mask = generation.joined(rows)
-    assert len({len(row) for row in rows}) > 1
-    assert mask.sum(1).tolist() == [len(row) for row in rows]
-    for row, found, present in zip(rows, embeddings, mask):
-        assert torch.equal(found[:len(row)], row) and (found[len(row):] == 0).all() and present[:len(row)].all()
+            torch.testing.assert_close(row.embeddings, alone.embeddings, rtol=0, atol=1e-5)
+            torch.testing.assert_close(row.scales, alone.scales, rtol=0, atol=1e-5)
+        embeddings, mask, scales = generation.joined(rows)
+    lengths = [len(row.embeddings) for row in rows]
+    assert len(set(lengths)) > 1 and mask.sum(1).tolist() == lengths
+    assert {row.scales is None for row in rows} == {True, False}
+    for number, (row, length) in enumerate(zip(rows, lengths)):
+        found, present = embeddings[number], mask[number]
+        assert torch.equal(found[:length], row.embeddings) and (found[length:] == 0).all() and present[:length].all()
+        for role, factors in scales.items():
+            wanted = torch.ones_like(factors[number]) if row.scales is None else row.scales[role]
+            assert torch.equal(factors[number], wanted)
 
 
 def test_text_comes_piece_by_piece_with_one_beam_and_makes_up_the_answer(transducers: Transducers) -> None:

@@ -8,27 +8,33 @@ from __future__ import annotations
 from transducer.fusion.base import FusedInput
 from transducer.fusion.build import (
     DEFAULT_FUSION,
+    DIRECTIONS,
     FUSIONS,
+    INPUT_FUSION,
     RANKS,
+    Sizes,
     build_fusion,
     fusion_parts,
     parameter_budget,
     parameter_count,
-    rank_within_budget,
+    sizes_within_budget,
 )
 from transducer.fusion.combined import CombinedFusion
 from transducer.fusion.published import PublishedFusion
 
 __all__ = [
     "DEFAULT_FUSION",
+    "DIRECTIONS",
     "FUSIONS",
+    "INPUT_FUSION",
     "RANKS",
     "CombinedFusion",
     "FusedInput",
     "PublishedFusion",
+    "Sizes",
     "build_fusion",
     "fusion_parts",
     "parameter_budget",
     "parameter_count",
-    "rank_within_budget",
+    "sizes_within_budget",
 ]

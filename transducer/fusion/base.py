@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +29,9 @@ class FusedInput(NamedTuple):
 
     attention_mask: Tensor
     """``[B, k + T]``, one where there is input and zero at padding, in the number format of the mask given."""
+
+    scales: Mapping[str, Tensor] | None = None
+    """Role -> ``[B, P, w]``, what signals in the model are multiplied by; ``None`` without the part ``scales``."""
 
 
 class PaddedNodes(NamedTuple):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -13,8 +16,12 @@ from transducer.fusion.combined import CombinedFusion
 from transducer.fusion.pooled import PooledReading
 from transducer.fusion.prompts import GraphPrompts
 from transducer.fusion.published import PublishedFusion
+from transducer.fusion.scales import LayerScales
 from transducer.gve import GraphVectorizationEngine
 from transducer.gve.base import require_positive
+
+if TYPE_CHECKING:
+    from transducer.places import Role
 
 TOKEN_READINGS: dict[str, type[TokenReading]] = {
     "attention": AttentionReading,
@@ -26,17 +33,26 @@ TOKEN_READINGS: dict[str, type[TokenReading]] = {
 PROMPT_READINGS: dict[str, type[GraphPrompts]] = {"prompts": GraphPrompts}
 """Parts that put positions in front; at most one, combines with token readings."""
 
+LAYER_READINGS: dict[str, type[LayerScales]] = {"scales": LayerScales}
+"""Parts that change what is inside the frozen layers; at most one, combines with all of these."""
+
 WHOLE_FUSIONS: dict[str, type[PublishedFusion]] = {"published": PublishedFusion}
 """Fusions that stand alone."""
 
-FUSIONS: dict[str, type[nn.Module]] = {**TOKEN_READINGS, **PROMPT_READINGS, **WHOLE_FUSIONS}
+FUSIONS: dict[str, type[nn.Module]] = {**TOKEN_READINGS, **PROMPT_READINGS, **LAYER_READINGS, **WHOLE_FUSIONS}
 """Every fusion and fusion part by name."""
 
-DEFAULT_FUSION = "attention+aligned+prompts"
+INPUT_FUSION = "attention+aligned+prompts"
+"""The fusion of a transducer that changes nothing but what goes into the model."""
+
+DEFAULT_FUSION = f"{INPUT_FUSION}+scales"
 """The fusion of a transducer unless another is asked for."""
 
-RANKS = range(8, 17)
-"""Ranks that ``rank_within_budget`` chooses from; the paper's is the lowest."""
+RANKS = range(3, 17)
+"""Ranks that ``sizes_within_budget`` chooses from; the paper has 8."""
+
+DIRECTIONS = range(1, 5)
+"""Numbers of directions of the part ``scales`` that it chooses from."""
 
 
 def fusion_parts(name: str) -> tuple[str, ...]:
@@ -66,6 +82,8 @@ def build_fusion(
     embedding_width: int,
     rank: int = 8,
     prompt_count: int = 10,
+    roles: Mapping[str, Role] | None = None,
+    directions: int = 1,
     embedding_scale: float = 1.0,
     initial_prompts: Tensor | None = None,
 ) -> CombinedFusion | PublishedFusion:
@@ -76,12 +94,14 @@ def build_fusion(
         embedding_width: ``D``, width of the backbone's embeddings.
         rank: ``r``, width of the node vectors; the paper has 8.
         prompt_count: ``k``, positions that the part ``prompts`` adds.
+        roles: of the backbone (``Backbone.places``), for the part ``scales``.
+        directions: ``m`` of the part ``scales``.
         embedding_scale: root mean square of the backbone's embeddings, positive; see ``CombinedFusion``.
         initial_prompts: ``[k, D]`` to start the part ``prompts`` from, in the backbone's own scale, such as
             embeddings of frequent tokens; small random vectors by default.
 
     The geometry of ``published`` is fixed, so it reads ``embedding_width`` only. ``prompt_count`` and
-    ``initial_prompts`` are read by the part ``prompts`` only.
+    ``initial_prompts`` are read by the part ``prompts`` only, ``roles`` and ``directions`` by ``scales``.
 
     Returns:
         A module called as ``fusion(embeddings, attention_mask, graph, graph_batch)`` that returns a ``FusedInput``.
@@ -91,19 +111,26 @@ def build_fusion(
 
     Raises:
         UnknownNameError: a part is not in ``FUSIONS``.
-        ConfigurationError: parts that do not go together, or a number out of range.
+        ConfigurationError: parts that do not go together, a number out of range, or no roles for the part ``scales``.
         ShapeError: the initial prompts are not ``[k, D]``.
     """
     parts = fusion_parts(name)
     if parts[0] in WHOLE_FUSIONS:
         return WHOLE_FUSIONS[parts[0]](embedding_width)
     prompts = [PROMPT_READINGS[part] for part in parts if part in PROMPT_READINGS]
+    scales = [LAYER_READINGS[part] for part in parts if part in LAYER_READINGS]
+    if scales and not roles:
+        raise ConfigurationError(
+            f"fusion {name!r} multiplies keys, values and feed-forward blocks, and the model's family has none that are known; "
+            f"expected parts that change the input alone; choose {INPUT_FUSION}"
+        )
     return CombinedFusion(
         embedding_width,
         rank,
         {part: TOKEN_READINGS[part] for part in parts if part in TOKEN_READINGS},
         prompts[0] if prompts else None,
         prompt_count=prompt_count,
+        scales=scales[0](roles, rank, directions) if scales else None,
         embedding_scale=embedding_scale,
         initial_prompts=initial_prompts,
     )
@@ -128,6 +155,8 @@ def parameter_count(
     layer: str = "gatv2",
     layer_count: int = 2,
     heads: int = 1,
+    roles: Mapping[str, Role] | None = None,
+    directions: int = 1,
 ) -> int:
     """Trainable parameters of engine and fusion together, without allocating or drawing any.
 
@@ -135,11 +164,11 @@ def parameter_count(
         width: ``D``, width of the backbone's embeddings.
         rank: ``r``.
         feature_width: ``F``; ``D`` by default, as for features made from the backbone's own embeddings.
-        prompt_count, fusion, layer, layer_count, heads: as for ``build_fusion`` and ``GraphVectorizationEngine``; not
-            for the fusion ``published``, which has an engine of its own.
+        prompt_count, fusion, layer, layer_count, heads, roles, directions: as for ``build_fusion`` and
+            ``GraphVectorizationEngine``; not for the fusion ``published``, which has an engine of its own.
 
     Raises:
-        ConfigurationError: the fusion is ``published``, or a number is out of range.
+        ConfigurationError: the fusion is ``published``, or as for ``build_fusion``.
         UnknownNameError: ``fusion`` or ``layer`` is in no table.
     """
     if any(part in WHOLE_FUSIONS for part in fusion_parts(fusion)):
@@ -155,55 +184,54 @@ def parameter_count(
             heads=heads,
             engine="torch",
         )
-        fused = build_fusion(fusion, embedding_width=width, rank=rank, prompt_count=prompt_count)
+        fused = build_fusion(
+            fusion, embedding_width=width, rank=rank, prompt_count=prompt_count, roles=roles, directions=directions
+        )
     return sum(parameter.numel() for module in (engine, fused) for parameter in module.parameters())
 
 
-def rank_within_budget(
+class Sizes(NamedTuple):
+    """What ``sizes_within_budget`` chooses."""
+
+    rank: int
+    directions: int
+
+
+def sizes_within_budget(
     width: int,
     *,
-    feature_width: int | None = None,
-    prompt_count: int = 10,
-    fusion: str = DEFAULT_FUSION,
-    layer: str = "gatv2",
-    layer_count: int = 2,
+    rank: int = 0,
+    directions: int = 0,
     heads: int = 1,
     budget: int | None = None,
-) -> int:
-    """The largest rank of ``RANKS`` at which engine and fusion together stay within the budget.
+    fusion: str = DEFAULT_FUSION,
+    **others: object,
+) -> Sizes:
+    """The most directions of the part ``scales`` with which some rank stays within the budget, and the largest such rank.
 
     Args:
-        width, feature_width, prompt_count, fusion, layer, layer_count, heads: as for ``parameter_count``.
+        width, heads, fusion, others: as for ``parameter_count``.
+        rank, directions: what is not 0 is taken as it is.
         budget: parameters; ``parameter_budget(width)`` by default.
 
     Returns:
-        A rank that ``heads`` divides. Where none fits, which with ten prompts begins near a width of 1,200, the
-        smallest such rank, so that any backbone works; ``parameter_count`` tells by how much it exceeds the budget.
+        Of ``RANKS``, those that ``heads`` divides, and ``DIRECTIONS``. Where nothing fits, the smallest of both, so that any
+        backbone works; ``parameter_count`` tells by how much it exceeds the budget.
 
     Raises:
         ConfigurationError: ``heads`` divides no rank of ``RANKS``, or as for ``parameter_count``.
     """
     require_positive("heads", heads)
     allowed = parameter_budget(width) if budget is None else budget
-    ranks = [rank for rank in RANKS if rank % heads == 0]
+    ranks = [rank] if rank else [one for one in RANKS if one % heads == 0]
     if not ranks:
         raise ConfigurationError(
             f"heads={heads} divides no rank in {RANKS.start}..{RANKS.stop - 1}; expected a divisor of one; "
             "choose fewer heads"
         )
-    fitting = [
-        rank
-        for rank in ranks
-        if parameter_count(
-            width,
-            rank,
-            feature_width=feature_width,
-            prompt_count=prompt_count,
-            fusion=fusion,
-            layer=layer,
-            layer_count=layer_count,
-            heads=heads,
-        )
-        <= allowed
-    ]
-    return max(fitting, default=ranks[0])
+    mixed = any(part in LAYER_READINGS for part in fusion_parts(fusion))
+    counts = [directions] if directions else DIRECTIONS if mixed else [1]
+    for sizes in (Sizes(one, count) for count in reversed(counts) for one in reversed(ranks)):
+        if parameter_count(width, sizes.rank, directions=sizes.directions, heads=heads, fusion=fusion, **others) <= allowed:
+            return sizes
+    return Sizes(ranks[0], counts[0])

@@ -4,6 +4,7 @@ After Yusuf and Jiang, "Transducer Tuning", 2024 (arXiv 2412.13467)::
 
     E' = E + scale (reading_1 + reading_2 + ...) W_o        W_o = 0 at the start
     in front of E': the prompts of the part ``prompts``, if it takes part
+    inside the model, beside E': the factors of the part ``scales``, if it takes part
 
 Tensors: embeddings ``[B, T, D]``, mask ``[B, T]`` and node vectors ``[N, r]`` to embeddings ``[B, k + T, D]`` and
 mask ``[B, k + T]``. Cost: ``O(B T D r)`` time beyond that of the parts; ``D r`` parameters beyond theirs.
@@ -13,7 +14,8 @@ cost ``D r`` more, a quarter of the whole transducer.
 
 What holds at any weights: padding is neither read nor written, and the rows of a batch do not see each other. With
 ``W_o = 0`` the tokens' embeddings are unchanged, bit for bit, and the prompts are the same for every graph. Only
-``W_o`` and the base prompts receive gradient in that very first step; everything else does from the second on.
+``W_o``, the base prompts and the directions of the scales receive gradient in that very first step; everything else does
+from the second on.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from torch.nn import functional
 from transducer.errors import ConfigurationError
 from transducer.fusion.base import FusedInput, GraphView, TokenReading, check_graph, check_tokens
 from transducer.fusion.prompts import GraphPrompts
+from transducer.fusion.scales import LayerScales
 from transducer.gve.base import require_positive, unit_rms
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ class CombinedFusion(nn.Module):
         readings: classes of the token parts by name, possibly none.
         prompts: class of the prompt part, or ``None``.
         prompt_count: ``k``; only read with ``prompts``.
+        scales: the part ``scales``, or ``None``.
         embedding_scale: root mean square of the backbone's embeddings. What is added is multiplied by it, so that one
             learning rate suits backbones whose embeddings differ in scale (T5 models: about 1 to 10). Positive.
         initial_prompts: ``[k, D]`` in the backbone's own scale; only read with ``prompts``.
@@ -69,6 +73,7 @@ class CombinedFusion(nn.Module):
         prompts: type[GraphPrompts] | None,
         *,
         prompt_count: int = 10,
+        scales: LayerScales | None = None,
         embedding_scale: float = 1.0,
         initial_prompts: Tensor | None = None,
     ) -> None:
@@ -88,7 +93,9 @@ class CombinedFusion(nn.Module):
         if prompts is not None:
             base = None if initial_prompts is None else initial_prompts / self.embedding_scale
             self.prompts = prompts(embedding_width, rank, prompt_count, base)
-        self.up = nn.Parameter(torch.zeros(rank, embedding_width))
+        self.scales = scales
+        # Nothing would train it where neither tokens nor prompts read the graph.
+        self.up = nn.Parameter(torch.zeros(rank, embedding_width)) if self.readings or prompts is not None else None
 
     @property
     def added_positions(self) -> int:
@@ -112,15 +119,22 @@ class CombinedFusion(nn.Module):
         check_tokens(embeddings, attention_mask, self.embedding_width)
         check_graph(node_vectors, graph_batch, self.rank, attention_mask.shape)
         with torch.autocast(embeddings.device.type, enabled=False):
-            view = GraphView(node_vectors.to(self.up.dtype), graph_batch)
+            view = GraphView(node_vectors.to(self._type), graph_batch)
+            scales = None if self.scales is None else self.scales(view)
             fused = self._tokens(embeddings, attention_mask, view)
             if self.prompts is None:
-                return FusedInput(fused, attention_mask)
+                return FusedInput(fused, attention_mask, scales)
             front = self.embedding_scale * (self.prompts.plain + self.prompts(view) @ self.up)  # [B, k, D]
         return FusedInput(
             torch.cat((front.to(embeddings.dtype), fused), dim=1),
             torch.cat((attention_mask.new_ones(front.shape[:2]), attention_mask), dim=1),
+            scales,
         )
+
+    @property
+    def _type(self) -> torch.dtype:
+        """The number format of the parameters."""
+        return next(self.parameters()).dtype
 
     def explain(
         self, embeddings: Tensor, attention_mask: Tensor, node_vectors: Tensor, graph_batch: GraphBatch
@@ -129,13 +143,14 @@ class CombinedFusion(nn.Module):
 
         Returns:
             Part name -> weights ``[B, T, 1 + M]``, of ``prompts`` ``[B, k, 1 + M]``: that of nothing first, then those of
-            the row's nodes in their order, zero beyond them. Padding reads nothing.
+            the row's nodes in their order, zero beyond them. Padding reads nothing. ``scales``, which read the mean of all
+            nodes, are not among them.
         """
         check_tokens(embeddings, attention_mask, self.embedding_width)
         check_graph(node_vectors, graph_batch, self.rank, attention_mask.shape)
         with torch.autocast(embeddings.device.type, enabled=False):
-            view = GraphView(node_vectors.to(self.up.dtype), graph_batch)
-            tokens = unit_rms(embeddings.to(self.up.dtype))  # [B, T, D]
+            view = GraphView(node_vectors.to(self._type), graph_batch)
+            tokens = unit_rms(embeddings.to(self._type))  # [B, T, D]
             weights = {name: part.weights(tokens, view) for name, part in self.readings.items()}
             nothing = functional.one_hot(attention_mask.new_zeros((), dtype=torch.long), 1 + view.padded.present.shape[1])
             real = attention_mask.unsqueeze(-1).bool()  # [B, T, 1]

@@ -38,6 +38,7 @@ METHODS = {
     "no-gve": "transducer:WithoutEngine",
     "no-abfl": "transducer:WithoutFusionLayer",
     "linear-gve": "transducer:LinearEngine",
+    "no-scales": "transducer:InputOnly",
     "no-edges": "transducer:WithoutEdges",
     "ast-only": "transducer:SyntaxOnly",
     "no-align": "transducer:WithoutAlignment",

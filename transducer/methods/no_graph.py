@@ -5,7 +5,8 @@
     E' = [P; E + s norm(E) A B]
 
 `P` [k, D] are prompts as the transducer has them, `A` [D, r], `B` [r, D] a low-rank residual with `B = 0` at the start, `s`
-the scale of the embeddings. The rank is the one that comes nearest to the transducer's number of parameters.
+the scale of the embeddings. In the layers, the transducer's scales without the graph's say (`fusion.scales`). The rank is the
+one that comes nearest to the transducer's number of parameters.
 """
 from __future__ import annotations
 
@@ -15,11 +16,13 @@ import torch
 from torch import nn
 
 from ..adapted_model import InputModel
-from ..config import option
-from ..fusion.build import parameter_count, rank_within_budget
+from ..config import TransducerSettings, option
+from ..fusion.base import FusedInput
+from ..fusion.build import parameter_count
 from ..fusion.prompts import PROMPT_UNIT
 from ..gve.base import unit_rms
-from ..model import sampled_embeddings
+from ..fusion.scales import StaticScales
+from ..model import sampled_embeddings, with_sizes
 from .saving import OwnTensors, Switch
 
 
@@ -28,11 +31,12 @@ class TwinSettings:
     """Sizes of the twin."""
 
     prompts: int = option(10, "trained vectors in front of the input", minimum=0)
+    directions: int = option(0, "directions of the scales; 0: those of the default transducer", minimum=0)
     rank: int = option(0, "rank of the residual; 0: that with as many parameters as the default transducer", minimum=0)
 
 
 class NoGraphTwin(OwnTensors, Switch, InputModel):
-    """Static prompts and a low-rank residual on the embeddings."""
+    """Static prompts, static scales and a low-rank residual on the embeddings."""
 
     method = "no-graph"
     settings_type = TwinSettings
@@ -43,7 +47,14 @@ class NoGraphTwin(OwnTensors, Switch, InputModel):
     def __init__(self, backbone, settings, engine="auto"):
         super().__init__(backbone, settings, engine)
         width = backbone.width
-        rank = settings.rank or _equal_rank(width, settings.prompts)
+        roles = backbone.places.roles
+        sized = with_sizes(TransducerSettings(), width, roles)
+        self.scales = StaticScales(roles, settings.directions or sized.directions)
+        rank = settings.rank
+        if not rank:
+            wanted = parameter_count(width, sized.rank, prompt_count=sized.prompts, roles=roles, directions=sized.directions)
+            left = wanted - sum(parameter.numel() for parameter in self.scales.parameters()) - settings.prompts * width
+            rank = max(1, round(left / (2 * width)))
         self.scale = backbone.embedding_scale
         self.down = nn.Parameter(torch.randn(width, rank) * width ** -0.5)
         self.up = nn.Parameter(torch.zeros(rank, width))
@@ -58,13 +69,9 @@ class NoGraphTwin(OwnTensors, Switch, InputModel):
         with torch.autocast(embeddings.device.type, enabled=False):
             exact = embeddings.to(self.up.dtype)
             changed = exact + self.scale * (unit_rms(exact) @ self.down @ self.up)  # [B, T, D]
+            scales = self.scales(len(input_ids))
             if self.prompts is None:
-                return changed.to(embeddings.dtype), attention_mask
+                return FusedInput(changed.to(embeddings.dtype), attention_mask, scales)
             front = (self.scale * PROMPT_UNIT * self.prompts).expand(len(input_ids), -1, -1)  # [B, k, D]
-        return (torch.cat((front, changed), dim=1).to(embeddings.dtype),
-                torch.cat((attention_mask.new_ones(front.shape[:2]), attention_mask), dim=1))
-
-
-def _equal_rank(width: int, prompts: int) -> int:
-    wanted = parameter_count(width, rank_within_budget(width))
-    return max(1, round((wanted - prompts * width) / (2 * width)))
+        return FusedInput(torch.cat((front, changed), dim=1).to(embeddings.dtype),
+                          torch.cat((attention_mask.new_ones(front.shape[:2]), attention_mask), dim=1), scales)

@@ -166,16 +166,14 @@ class DoRA(LoRA):
 
 
 class IA3(PeftMethod):
-    """Trained scales on keys, values and the inside of feed-forward blocks (Liu et al., 2022)."""
+    """Trained scales on keys, values and the inside of feed-forward blocks (Liu et al., 2022); of Mamba, on what goes into its
+    mixers."""
 
     method = "ia3"
     default_learning_rate = 3e-2
 
     def configuration(self):
         family = self.backbone.family
-        if not family.scaled:
-            raise BackboneError(f"method {self.method!r} scales keys, values and feed-forward blocks, which a "
-                                f"{family.kind} model has not; leave the method out")
         return IA3Config(task_type=self.peft_task, target_modules=list(family.scaled),
                          feedforward_modules=list(family.scaled_inside), fan_in_fan_out=stored_transposed(self.backbone))
 

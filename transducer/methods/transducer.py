@@ -1,6 +1,7 @@
 """Method `transducer`, its ablations, and `published`: see `transducer.model`. An ablation is a transducer with one thing fixed."""
 from __future__ import annotations
 
+from ..fusion import INPUT_FUSION
 from ..model import TransducerModel
 
 
@@ -23,10 +24,19 @@ class WithoutFusionLayer(TransducerModel):
     """No ABFL: every token reads the mean of its graph's node vectors."""
 
     method = "no-abfl"
-    fixed = {"fusion": "pooled"}
+    fixed = {"fusion": "pooled+scales"}
     search_space = {"rank": (8, 12, 16)}
     artefact = "adapter"
     remark = "no attention, alignment or prompts: every token reads the graph's mean vector"
+
+
+class InputOnly(TransducerModel):
+    """Nothing behind the input is changed, as in the paper."""
+
+    method = "no-scales"
+    fixed = {"fusion": INPUT_FUSION}
+    artefact = "adapter"
+    remark = "nothing behind the input is changed"
 
 
 class LinearEngine(TransducerModel):
@@ -60,7 +70,7 @@ class WithoutAlignment(TransducerModel):
     """Tokens find their nodes by attention alone."""
 
     method = "no-align"
-    fixed = {"fusion": "attention+prompts"}
+    fixed = {"fusion": "attention+prompts+scales"}
     artefact = "adapter"
     remark = "without the part that reads the node covering a token"
 

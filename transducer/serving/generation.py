@@ -1,8 +1,8 @@
 """Requests for different transducers in one forward and one `generate` of the model that they share.
 
-    rows of transducer 1 ── fused ──> E'_1 ┐
-    rows of transducer 2 ── fused ──> E'_2 ├─ padding cut, one padded [B, T, D] ── Backbone.generate ──> ids ── decode
-    ...                                    ┘
+    rows of transducer 1 ── fused ──> E'_1, s_1 ┐
+    rows of transducer 2 ── fused ──> E'_2, s_2 ├─ padding cut, one padded [B, T, D] ── Backbone.generate ──> ids ── decode
+    ...                                         ┘                 and one s [B, P, w] for each role
 
 What is guaranteed. A row's answer is a function of its own request: masks keep rows and padding apart, and a row that has
 ended or has reached its own limit of tokens is changed no more. The numbers on the way are the same up to the order in which
@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from torch.nn.functional import pad
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from ..backbone import Backbone
+from ..fusion import FusedInput
 from ..tensors import Collator
 from .jobs import Answer, Job
 
@@ -35,10 +37,10 @@ def answer(backbone: Backbone, jobs: Sequence[Job]) -> None:
     begin = time.monotonic()
     for job in jobs:
         job.started = begin
-    embeddings, mask = joined(fused_rows(backbone, jobs))
+    fused = joined(fused_rows(backbone, jobs))
     watch = Watch(backbone, jobs)
     with watched(backbone, watch):
-        ids = backbone.generate(embeddings, mask, beams=jobs[0].beams, max_new_tokens=max(job.max_new_tokens for job in jobs))
+        ids = backbone.generate(*fused, beams=jobs[0].beams, max_new_tokens=max(job.max_new_tokens for job in jobs))
     for job, row in zip(jobs, ids[:, watch.start:].tolist()):
         watch.end(job, row)
 
@@ -57,25 +59,38 @@ def watched(backbone: Backbone, watch: Watch) -> Iterator[None]:
         del model.generate  # what the class has comes back
 
 
-def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[Tensor]:
-    """The model's input [t, D] of every job, without padding; each transducer is called once for all of its jobs, or once for
-    each of them where padding would change them."""
+class FusedRow(NamedTuple):
+    """What the model is given for one request: embeddings [t, D] without padding, and role -> [P, w], None without scales."""
+
+    embeddings: Tensor
+    scales: dict[str, Tensor] | None
+
+
+def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[FusedRow]:
+    """The model's input of every job; each transducer is called once for all of its jobs, or once for each of them where
+    padding would change them."""
     collate = Collator(backbone.pad_token_id)
-    rows: dict[Job, Tensor] = {}
+    rows: dict[Job, FusedRow] = {}
     for model in dict.fromkeys(job.served.model for job in jobs):
         own = [job for job in jobs if job.served.model is model]
         for together in [[job] for job in own] if model.fusion.reads_padding else [own]:
-            embeddings, mask = model.fused(**_on(backbone, collate([job.inputs for job in together])))
-            rows |= {job: row[present.bool()] for job, row, present in zip(together, embeddings, mask)}
+            embeddings, mask, scales = model.fused(**_on(backbone, collate([job.inputs for job in together])))
+            for number, job in enumerate(together):
+                own_scales = None if scales is None else {role: factors[number] for role, factors in scales.items()}
+                rows[job] = FusedRow(embeddings[number][mask[number].bool()], own_scales)
     return [rows[job] for job in jobs]
 
 
-def joined(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Rows [t, D] as one [B, T, D] with padding behind, and its mask [B, T]."""
-    longest = max(map(len, rows))
-    lengths = torch.tensor([len(row) for row in rows], device=rows[0].device)
+def joined(rows: Sequence[FusedRow]) -> FusedInput:
+    """The rows as one batch with padding behind; those without scales are multiplied by one where others have some."""
+    embeddings = [row.embeddings for row in rows]
+    longest = max(map(len, embeddings))
+    lengths = torch.tensor([len(row) for row in embeddings], device=embeddings[0].device)
     mask = torch.arange(longest, device=lengths.device) < lengths.unsqueeze(-1)
-    return torch.stack([pad(row, (0, 0, 0, longest - len(row))) for row in rows]), mask.long()
+    some = next((row.scales for row in rows if row.scales is not None), None)
+    scales = some and {role: torch.stack([torch.ones_like(like) if row.scales is None else row.scales[role] for row in rows])
+                       for role, like in some.items()}
+    return FusedInput(torch.stack([pad(row, (0, 0, 0, longest - len(row))) for row in embeddings]), mask.long(), scales)
 
 
 def reading_weights(backbone: Backbone, job: Job) -> dict[str, Tensor]:

@@ -1,0 +1,105 @@
+"""Where the signals of a frozen model can be multiplied: its keys, its values and the inside of its feed-forward blocks.
+
+Those of one kind in all layers are one *role*: `encoder.block.*.layer.*.SelfAttention.k`, say. Which projections they are is a
+fact of the family (`families.Family.scaled`).
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+from .errors import ShapeError
+from .families import Family
+
+
+class Role(NamedTuple):
+    """The places of one kind: how many numbers a signal has there, and in how many layers there is one."""
+
+    width: int
+    count: int
+
+
+class Places:
+    """The places of a model, and what its signals are multiplied by there at present.
+
+    The model is hooked when it is multiplied for the first time, so that one that never is computes as it always did. What
+    was set stays until it is set again: layers that are computed twice (`placement.checkpoint_layers`) need it in the
+    backward pass.
+
+    Args:
+        model: the frozen model.
+        family: its facts.
+    """
+
+    def __init__(self, model: nn.Module, family: Family):
+        self._modules: dict[str, list[nn.Module]] = {}
+        self._inside = set()
+        for name, module in model.named_modules():
+            kind = next((kind for kind in family.scaled if name == kind or name.endswith(f".{kind}")), None)
+            if kind is None:
+                continue
+            role = re.sub(r"\.\d+(?=\.)", ".*", name)
+            self._modules.setdefault(role, []).append(module)
+            if kind in family.scaled_inside:
+                self._inside.add(role)
+        self._scales: Mapping[str, Tensor] | None = None
+        self._hooked = False
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """What can be multiplied; empty for families that have nothing of the kind."""
+        return {role: Role(_width(modules[0], role in self._inside), len(modules)) for role, modules in self._modules.items()}
+
+    def multiply(self, scales: Mapping[str, Tensor] | None) -> None:
+        """From now on, signals are multiplied by `scales`: role -> [B, count, width], None for nothing.
+
+        Rows of a signal beyond `B` are beams: each row of `scales` holds for as many that follow each other.
+
+        Raises:
+            ShapeError: roles or shapes are not those of the model.
+        """
+        if scales is not None:
+            found = {role: tuple(tensor.shape[1:]) for role, tensor in scales.items()}
+            expected = {role: (count, width) for role, (width, count) in self.roles.items()}
+            if found != expected:
+                odd = sorted(role for role in found.keys() | expected.keys() if found.get(role) != expected.get(role))
+                raise ShapeError(f"scales of {odd[0]} are {found.get(odd[0])}; expected {expected.get(odd[0])}, [places, width] "
+                                 "of this model; make the fusion with its roles")
+            self._hook()
+        self._scales = scales
+
+    def _hook(self) -> None:
+        if self._hooked:
+            return
+        for role, modules in self._modules.items():
+            for place, module in enumerate(modules):
+                if role in self._inside:
+                    module.register_forward_pre_hook(self._before(role, place))
+                else:
+                    module.register_forward_hook(self._behind(role, place))
+        self._hooked = True
+
+    def _before(self, role: str, place: int):
+        def hook(module, inputs):
+            return None if self._scales is None else (self._scaled(role, place, inputs[0]), *inputs[1:])
+        return hook
+
+    def _behind(self, role: str, place: int):
+        def hook(module, inputs, output):
+            return None if self._scales is None else self._scaled(role, place, output)
+        return hook
+
+    def _scaled(self, role: str, place: int, signal: Tensor) -> Tensor:
+        """The signal [R, L, width] multiplied in the type of the scales, `R` a multiple of `B`."""
+        scales = self._scales[role][:, place]
+        return (signal * scales.repeat_interleave(len(signal) // len(scales), 0).unsqueeze(1)).to(signal.dtype)
+
+
+def _width(module: nn.Module, inside: bool) -> int:
+    if isinstance(module, Conv1D):
+        return module.nx if inside else module.nf
+    return module.in_features if inside else module.out_features
