@@ -180,10 +180,10 @@ class GraphSide:
 
         def timed_fused(*arguments, **named):
             begin = time.perf_counter()
-            embeddings, mask = fused(*arguments, **named)
+            made = fused(*arguments, **named)
             self._seconds += time.perf_counter() - begin
-            embeddings.register_hook(self._arrived)
-            return embeddings, mask
+            made.embeddings.register_hook(self._arrived)
+            return made
 
         def timed_joined(graphs):
             begin = time.perf_counter()

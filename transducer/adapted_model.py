@@ -19,6 +19,11 @@ from .fusion.base import FusedInput
 from .tensors import PreparedExample
 
 
+def growing(field: str, *values: int, **others: int) -> tuple[dict[str, int], ...]:
+    """Sizes in which one field grows and others stay."""
+    return tuple(others | {field: value} for value in values)
+
+
 class AdaptedModel(nn.Module, ABC):
     """A frozen backbone and what a method trains with it.
 
@@ -26,7 +31,7 @@ class AdaptedModel(nn.Module, ABC):
         method: name in `METHODS`.
         model_types: families (`families.FAMILIES`) whose parts it changes by name; none: it takes every one.
         settings_type: dataclass of what can be chosen.
-        sizes: a field of the settings and its values by which the number of parameters grows, for budgets.
+        sizes: fields of the settings and their values, each with more parameters than the one before, for budgets.
         reads_graph: whether batches must hold graphs.
         changes_backbone: whether the backbone's own weights are what is trained.
         narrow_backbone: whether the backbone's weights are only multiplied with, so that `Backbone.narrow_weights` changes
@@ -52,7 +57,7 @@ class AdaptedModel(nn.Module, ABC):
     method: str
     model_types: tuple[str, ...] = ()
     settings_type: type = NoSettings
-    sizes: tuple[str, tuple[int, ...]] = ("", ())
+    sizes: tuple[dict[str, int], ...] = ()
     reads_graph = False
     changes_backbone = False
     narrow_backbone = True
@@ -136,6 +141,10 @@ class AdaptedModel(nn.Module, ABC):
 
     def remember(self, examples: Sequence[PreparedExample]) -> None:
         """Given the training examples before training; only a method that looks answers up keeps them."""
+
+    def seen(self, examples: Sequence[PreparedExample]) -> Sequence[PreparedExample]:
+        """The examples of a data set as the method sees them, one for one; only controls see other ones."""
+        return examples
 
     # What a method that changes its own size while it is trained says; for all others there is nothing to say.
 

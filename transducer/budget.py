@@ -42,22 +42,24 @@ def within_budget(specification: str, budget: int, backbone: Backbone, settings:
         BudgetError: even the smallest size is too large; the message names it.
     """
     name, given = parse_specification(specification)
-    field, values = method_class(name).sizes
-    if not field or field in given:
+    sizes = [{field: value for field, value in size.items() if field not in given} for size in method_class(name).sizes]
+    sizes = [size for place, size in enumerate(sizes) if size and size not in sizes[:place]]
+    if not sizes:
         count = parameter_count(specification, backbone, settings)
         if count > budget:
             raise BudgetError(f"method {specification!r} has {count:,} trainable parameters, more than the budget of "
                               f"{budget:,}, and no size to choose; raise the budget or leave the method out", count)
         return specification
     best = None
-    for value in values:
-        sized = with_fields(specification, {field: value})
+    for size in sizes:
+        sized = with_fields(specification, size)
         count = parameter_count(sized, backbone, settings)
         if count <= budget:
             best = sized
         elif best is None:
+            smallest = ", ".join(f"{field}={value}" for field, value in size.items())
             raise BudgetError(f"method {specification!r} has {count:,} trainable parameters at its smallest "
-                              f"({field}={value}), more than the budget of {budget:,}; raise the budget to that", count)
+                              f"({smallest}), more than the budget of {budget:,}; raise the budget to that", count)
         else:
             break
     return best

@@ -30,7 +30,7 @@ def predict(model: AdaptedModel, preparer: Preparer, sources: Sequence[tuple[str
     from .progress import progress_bar
     from .tensors import Collator
 
-    inputs = preparer.inputs(sources, report or PreparationReport())
+    inputs = model.seen(preparer.inputs(sources, report or PreparationReport()))
     collate = Collator(model.backbone.pad_token_id)
     # Longest first, so that a batch too large for the memory fails at once and padding is little.
     order = sorted(range(len(inputs)), key=lambda index: -len(inputs[index].input_ids))

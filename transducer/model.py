@@ -33,7 +33,7 @@ from .gve import GraphVectorizationEngine
 from .gve.published import RANK as PUBLISHED_RANK
 from .gve.published import PublishedVectorizationEngine
 from .hub import located, push
-from .adapted_model import InputModel
+from .adapted_model import InputModel, growing
 from .places import Role
 from .tensors import GraphBatch, graph_batch
 
@@ -51,10 +51,11 @@ class TransducerModel(InputModel):
     """
 
     settings_type = TransducerSettings
-    sizes = ("rank", (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128))
+    sizes = (*growing("rank", 1, 2, 3, 4, directions=1), *growing("rank", 3, 4, directions=2), *growing("rank", 3, 4, directions=3),
+             *growing("rank", 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, directions=4))
     reads_graph = True
     default_learning_rate = 1e-2
-    search_space = {"rank": (8, 12, 16), "prompts": (5, 10, 20)}
+    search_space = {"rank": (4, 8, 12), "prompts": (5, 10, 20)}
     artefact = "transducer"
 
     def __init__(self, backbone: Backbone, settings: TransducerSettings, engine: str = "auto"):

@@ -235,7 +235,7 @@ def fit(model: AdaptedModel, train: list[PreparedExample], valid: list[PreparedE
         ddp_find_unused_parameters=False,
     )
     trainer = AdapterTrainer(
-        model=model, args=arguments, train_dataset=Examples(train), eval_dataset=Examples(valid),
+        model=model, args=arguments, train_dataset=Examples(model.seen(train)), eval_dataset=Examples(model.seen(valid)),
         data_collator=Collator(model.backbone.pad_token_id),
         callbacks=[Progress(report, progress), Validations(settings.validations, settings.patience),
                    MethodSteps()])
@@ -248,7 +248,7 @@ def fit(model: AdaptedModel, train: list[PreparedExample], valid: list[PreparedE
 def evaluation_loss(model: AdaptedModel, examples: list[PreparedExample], batch_size: int,
                     each: list[ExampleLoss] | None = None) -> float:
     """Nats per target token; those of the single examples are added to `each`, in their order."""
-    loader = DataLoader(Examples(examples), batch_size=batch_size, collate_fn=Collator(model.backbone.pad_token_id))
+    loader = DataLoader(Examples(model.seen(examples)), batch_size=batch_size, collate_fn=Collator(model.backbone.pad_token_id))
     device = model.backbone.device
     batches = ({name: tensor.to(device) for name, tensor in batch.items()} for batch in loader)
     total, count = token_losses(model, batches, each)

@@ -8,7 +8,7 @@ from transducer.backbone import Backbone, load_backbone
 from transducer.budget import parameter_count, within_budget
 from transducer.config import TransducerSettings
 from transducer.errors import ConfigurationError
-from transducer.methods import build_method, method_class
+from transducer.methods import build_method, method_class, with_fields
 
 SETTINGS = TransducerSettings()
 
@@ -23,12 +23,21 @@ def test_the_count_is_that_of_the_built_method_and_the_backbone_stays(method: st
     assert count == build_method(method, backbone, SETTINGS).trainable_count()
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS_OF_EVERY_FAMILY if method_class(name).sizes[0]])
+@pytest.mark.parametrize("method", [name for name in METHODS_OF_EVERY_FAMILY if method_class(name).sizes])
 def test_the_largest_size_within_a_budget(method: str, backbone: Backbone) -> None:
-    field, values = method_class(method).sizes
-    budget = parameter_count(f"{method}:{field}={values[2]}", backbone, SETTINGS)
-    assert within_budget(method, budget, backbone, SETTINGS) == f"{method}:{field}={values[2]}"
-    assert within_budget(method, budget - 1, backbone, SETTINGS) == f"{method}:{field}={values[1]}"
+    smaller, larger = (with_fields(method, size) for size in method_class(method).sizes[1:3])
+    budget = parameter_count(larger, backbone, SETTINGS)
+    assert within_budget(method, budget, backbone, SETTINGS) == larger
+    assert within_budget(method, budget - 1, backbone, SETTINGS) == smaller
+
+
+def test_every_size_of_a_transducer_is_larger_than_the_one_before() -> None:
+    backbone = load_backbone("codet5-tiny", "float32", device="cpu")
+    sizes = method_class("transducer").sizes
+    counts = [parameter_count(with_fields("transducer", size), backbone, SETTINGS) for size in sizes]
+    assert counts == sorted(counts) and len(set(counts)) == len(counts)
+    assert parameter_count("transducer", backbone, SETTINGS) in counts
+    assert within_budget("transducer:rank=8", counts[-1], backbone, SETTINGS) == "transducer:rank=8,directions=4"
 
 
 def test_settings_that_are_given_stay(backbone: Backbone) -> None:

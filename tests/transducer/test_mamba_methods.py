@@ -14,7 +14,7 @@ from transducer.backbone import Backbone, load_backbone
 from transducer.budget import parameter_count, within_budget
 from transducer.config import TransducerSettings
 from transducer.errors import BackboneError, ConfigurationError, UnknownNameError
-from transducer.methods import METHODS, build_method, method_class
+from transducer.methods import METHODS, build_method, method_class, with_fields
 
 ALL_TARGETS = "in_proj+in_proj.x+in_proj.z+x_proj+x_proj.dt+x_proj.B+x_proj.C+dt_proj+out_proj"
 OWN = ("affix", "additional-scan", "lora-partial", f"lora-partial:targets={ALL_TARGETS}")
@@ -378,10 +378,9 @@ def test_counts(method: str, expected: int, folders: dict[str, Path]) -> None:
 def test_sizes_and_search_spaces_are_of_fields_that_the_method_takes(method: str, folders: dict[str, Path]) -> None:
     backbone, settings = load_backbone(str(folders["mamba"]), "float32", device="cpu"), TransducerSettings()
     kind = method_class(method)
-    field, sizes = kind.sizes
-    counts = [parameter_count(f"{method}:{field}={size}", backbone, settings) for size in sizes]
+    counts = [parameter_count(with_fields(method, size), backbone, settings) for size in kind.sizes]
     assert counts == sorted(counts)
-    assert within_budget(method, counts[2], backbone, settings) == f"{method}:{field}={sizes[2]}"
+    assert within_budget(method, counts[2], backbone, settings) == with_fields(method, kind.sizes[2])
     for name, values in kind.search_space.items():
         assert all(parameter_count(f"{method}:{name}={value}", backbone, settings) for value in values)
     low, high = kind.learning_rates()

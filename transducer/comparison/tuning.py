@@ -119,7 +119,8 @@ def search_space(planned: PlannedMethod, settings: CompareSettings) -> dict[str,
     _, given = parse_specification(planned.base)
     if planned.reason or not kind.default_learning_rate:
         return {}
-    taken = given.keys() | kind.fixed.keys() | ({kind.sizes[0]} if planned.budget else set())
+    sized = {field for size in kind.sizes for field in size} if planned.budget else set()
+    taken = given.keys() | kind.fixed.keys() | sized
     space = {} if settings.learning_rate else {LEARNING_RATE: kind.learning_rates()}
     return space | {name: values for name, values in kind.search_space.items() if name not in taken}
 

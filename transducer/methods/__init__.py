@@ -42,6 +42,9 @@ METHODS = {
     "no-edges": "transducer:WithoutEdges",
     "ast-only": "transducer:SyntaxOnly",
     "no-align": "transducer:WithoutAlignment",
+    "other-graph": "controls:OtherGraph",
+    "mirrored-edges": "controls:MirroredEdges",
+    "random-features": "controls:RandomFeatures",
     "published": "transducer:PublishedTransducer",
 }
 """Module of this folder and class, by the method's name."""

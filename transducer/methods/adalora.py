@@ -26,6 +26,7 @@ from peft.utils.save_and_load import get_peft_model_state_dict
 
 from checkpoints.errors import ArtefactContentError
 
+from ..adapted_model import growing
 from ..config import option
 from ..errors import ConfigurationError
 from .peft_methods import LoRASettings, PeftMethod, stored_transposed
@@ -51,7 +52,7 @@ class AdaLoRA(PeftMethod):
     method = "adalora"
     starts_wide = True  # as LoRA
     settings_type = AdaLoRASettings
-    sizes = ("rank", (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
+    sizes = growing("rank", 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
     default_learning_rate = 3e-3
     search_space = {"rank": (4, 8, 16), "dropout": (0.0, 0.05, 0.1, 0.2)}
     remark = "the training loss holds the regularisation; a budget counts the ranks of the start"

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..adapted_model import InputModel
+from ..adapted_model import InputModel, growing
 from ..config import option
 from ..fusion.prompts import PROMPT_UNIT
 from ..model import sampled_embeddings
@@ -53,7 +53,7 @@ class BottleneckAdapters(OwnTensors, Switch, InputModel):
 
     method = "adapter"
     settings_type = AdapterSettings
-    sizes = ("rank", (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
+    sizes = growing("rank", 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
     default_learning_rate = 3e-3
     search_space = {"rank": (4, 8, 16, 32)}
 

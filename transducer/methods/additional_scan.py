@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..adapted_model import growing
 from ..config import option
 from .mixers import MixerModel, as_stored, module_key, stand_in
 
@@ -51,7 +52,7 @@ class AdditionalScan(MixerModel):
     method = "additional-scan"
     model_types = ("mamba",)
     settings_type = ScanSettings
-    sizes = ("states", (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48))
+    sizes = growing("states", 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
     default_learning_rate = 5e-3
     search_space = {"states": (2, 4, 6, 8)}
 

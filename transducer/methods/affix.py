@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..adapted_model import growing
 from ..config import option
 from ..model import sampled_embeddings
 from .mixers import MixerModel, as_stored
@@ -46,7 +47,7 @@ class Affix(MixerModel):
     method = "affix"
     model_types = ("mamba",)
     settings_type = AffixSettings
-    sizes = ("tokens", (1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100))
+    sizes = growing("tokens", 1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100)
     default_learning_rate = 1e-4
     search_space = {"tokens": (1, 3, 6, 12)}
     remark = "the published tokens hold gates too, which nothing reads; they are left out"

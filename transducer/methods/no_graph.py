@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..adapted_model import InputModel
+from ..adapted_model import InputModel, growing
 from ..config import TransducerSettings, option
 from ..fusion.base import FusedInput
 from ..fusion.build import parameter_count
@@ -40,7 +40,8 @@ class NoGraphTwin(OwnTensors, Switch, InputModel):
 
     method = "no-graph"
     settings_type = TwinSettings
-    sizes = ("rank", (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128, 192, 256))
+    sizes = (*growing("rank", 1, 2, 4, directions=1), *growing("rank", 2, 4, directions=2), *growing("rank", 2, 4, directions=3),
+             *growing("rank", 2, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128, 192, 256, directions=4))
     default_learning_rate = 1e-2
     search_space = {"rank": (8, 16, 32), "prompts": (5, 10, 20)}
 

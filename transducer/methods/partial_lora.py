@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..adapted_model import growing
 from ..config import option
 from ..errors import ConfigurationError, UnknownNameError
 from .mixers import MixerModel, as_stored, module_key, stand_in
@@ -88,7 +89,7 @@ class PartialLoRA(MixerModel):
     method = "lora-partial"
     model_types = tuple(PARTS)
     settings_type = PartialSettings
-    sizes = ("rank", (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
+    sizes = growing("rank", 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
     default_learning_rate = 1e-2
     search_space = {"rank": (4, 8, 16, 32), "scale": (0.1, 0.3, 1.0)}
 

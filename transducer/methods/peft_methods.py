@@ -30,7 +30,7 @@ from transformers.pytorch_utils import Conv1D
 
 from checkpoints.errors import ArtefactContentError, MissingArtefactError
 
-from ..adapted_model import DirectModel, InputModel
+from ..adapted_model import DirectModel, InputModel, growing
 from ..backbone import Backbone
 from ..config import option
 from ..errors import BackboneError, UnknownNameError
@@ -138,7 +138,7 @@ class LoRA(PeftMethod):
 
     method = "lora"
     settings_type = LoRASettings
-    sizes = ("rank", (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
+    sizes = growing("rank", 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
     default_learning_rate = 3e-3
     search_space = {"rank": (4, 8, 16), "dropout": (0.0, 0.05, 0.1, 0.2)}
     weight_decomposed = False
@@ -194,7 +194,7 @@ class PrefixTuning(PeftMethod):
 
     method = "prefix"
     settings_type = VirtualTokenSettings
-    sizes = ("tokens", (1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100))
+    sizes = growing("tokens", 1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100)
     default_learning_rate = 1e-1
     makes_cache = True
     search_space = {"tokens": (5, 10, 20, 40)}
@@ -230,7 +230,7 @@ class PromptTuning(PromptsInFront):
 
     method = "prompt"
     settings_type = VirtualTokenSettings
-    sizes = ("tokens", (1, 2, 4, 6, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150))
+    sizes = growing("tokens", 1, 2, 4, 6, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150)
     default_learning_rate = 1e-1
     search_space = {"tokens": (10, 25, 50, 100)}
 
@@ -260,7 +260,7 @@ class PTuning(OwnTensors, PromptsInFront):
 
     method = "p-tuning"
     settings_type = EncodedPromptSettings
-    sizes = ("width", (2, 4, 8, 16, 32, 64, 128, 256))
+    sizes = growing("width", 2, 4, 8, 16, 32, 64, 128, 256)
     default_learning_rate = 1e-2
     search_space = {"tokens": (10, 25, 50), "width": (64, 128, 256)}
 

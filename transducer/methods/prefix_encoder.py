@@ -32,7 +32,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 from transformers.models.t5.modeling_t5 import eager_attention_forward
 
-from ..adapted_model import DirectModel
+from ..adapted_model import DirectModel, growing
 from ..config import option
 from ..errors import BackboneError, UnknownNameError
 from ..model import sampled_embeddings
@@ -60,7 +60,7 @@ class PrefixEncoder(OwnTensors, Switch, DirectModel):
 
     method = "prefix-encoder"
     settings_type = PrefixSettings
-    sizes = ("tokens", (1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100))
+    sizes = growing("tokens", 1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100)
     default_learning_rate = 1e-2
     search_space = {"tokens": (5, 10, 20, 40)}
 

@@ -80,7 +80,7 @@ class PublishedTransducer(TransducerModel):
 
     method = "published"
     fixed = {"fusion": "published"}
-    sizes = ("", ())  # its geometry is that of the paper
+    sizes = ()  # its geometry is that of the paper
     artefact = "adapter"
     default_learning_rate = 1e-2
     search_space = {}
