@@ -94,8 +94,9 @@ class Places:
         return hook
 
     def _scaled(self, role: str, place: int, signal: Tensor) -> Tensor:
-        """The signal [R, L, width] multiplied in the type of the scales, `R` a multiple of `B`."""
-        scales = self._scales[role][:, place]
+        """The signal [R, L, width] multiplied in the type of the scales, `R` a multiple of `B`; a layer may lie on another
+        device."""
+        scales = self._scales[role][:, place].to(signal.device)
         return (signal * scales.repeat_interleave(len(signal) // len(scales), 0).unsqueeze(1)).to(signal.dtype)
 
 

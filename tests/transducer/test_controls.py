@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from checkpoints.errors import MissingArtefactError
 from tests.transducer import tiny
 from transducer.backbone import Backbone, load_backbone
 from transducer.config import TransducerSettings
 from transducer.evaluate import predict
 from transducer.methods import build_method
+from transducer.model import TransducerModel
 from transducer.trainer import evaluation_loss
 
 
@@ -78,3 +80,15 @@ def test_random_features_depend_on_the_number_of_a_node_alone(backbone: Backbone
     assert len(wrong.features.unique(dim=0)) == max(Counter(wrong.node_graph.tolist()).values())
     assert torch.equal(graphs_of("random-features", backbone).features, wrong.features)
     assert "drawn" not in build_method("random-features", backbone, TransducerSettings()).state_dict()
+
+
+@pytest.mark.parametrize("method", ["other-graph", "mirrored-edges", "random-features"])
+def test_no_command_takes_a_control_for_a_transducer(method: str, backbone: Backbone, tmp_path: Path) -> None:
+    model = build_method(method, backbone, TransducerSettings())
+    for _ in range(2):
+        model.save_pretrained(tmp_path / "saved", task="assert", results={})
+    with pytest.raises(MissingArtefactError, match="no transducer_config.json"):
+        TransducerModel.from_pretrained(tmp_path / "saved", backbone)
+    again = build_method(method, backbone, TransducerSettings())
+    again.load(tmp_path / "saved")
+    assert all(torch.equal(tensor, model.trainable()[name]) for name, tensor in again.trainable().items())
