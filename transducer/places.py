@@ -1,7 +1,7 @@
 """Where the signals of a frozen model can be multiplied: its keys, its values and the inside of its feed-forward blocks.
 
 Those of one kind in all layers are one *role*: `encoder.block.*.layer.*.SelfAttention.k`, say. Which projections they are is a
-fact of the family (`families.Family.scaled`).
+fact of the family (`families.Family.place`).
 """
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
@@ -39,12 +40,12 @@ class Places:
         self._modules: dict[str, list[nn.Module]] = {}
         self._inside = set()
         for name, module in model.named_modules():
-            kind = next((kind for kind in family.scaled if name == kind or name.endswith(f".{kind}")), None)
-            if kind is None:
+            place = family.place(name)
+            if place is None:
                 continue
             role = re.sub(r"\.\d+(?=\.)", ".*", name)
             self._modules.setdefault(role, []).append(module)
-            if kind in family.scaled_inside:
+            if place == "input":
                 self._inside.add(role)
         self._scales: Mapping[str, Tensor] | None = None
         self._hooked = False
@@ -94,10 +95,13 @@ class Places:
         return hook
 
     def _scaled(self, role: str, place: int, signal: Tensor) -> Tensor:
-        """The signal [R, L, width] multiplied in the type of the scales, `R` a multiple of `B`; a layer may lie on another
-        device."""
-        scales = self._scales[role][:, place].to(signal.device)
-        return (signal * scales.repeat_interleave(len(signal) // len(scales), 0).unsqueeze(1)).to(signal.dtype)
+        """The signal [R, L, width] multiplied, `R` a multiple of `B`; a layer may lie on another device.
+
+        In the type of the signal, for there are many of them. What a factor differs from one by is added, since bfloat16
+        holds a small number to 8 bits, and one and a small number to 8 bits of one.
+        """
+        difference = (self._scales[role][:, place] - 1).to(signal.device, signal.dtype)
+        return torch.addcmul(signal, signal, difference.repeat_interleave(len(signal) // len(difference), 0).unsqueeze(1))
 
 
 def _width(module: nn.Module, inside: bool) -> int:

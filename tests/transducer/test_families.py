@@ -35,6 +35,21 @@ def embedded(backbone: Backbone, batch: dict[str, torch.Tensor]) -> torch.Tensor
     return backbone.model.get_input_embeddings()(batch["input_ids"])
 
 
+def test_the_places_of_a_family(backbone: Backbone) -> None:
+    """Those that IA3 changes; of an encoder-decoder its attention, and the feed-forward blocks of its decoder."""
+    roles = backbone.places.roles
+    family, names = FAMILIES[backbone.model.config.model_type], [name for name, _ in backbone.model.named_modules()]
+    if family.kind != ENCODER_DECODER:
+        scaled = {name for name in names for kind in family.scaled if name.endswith(f".{kind}")}
+        assert sum(count for _, count in roles.values()) == len(scaled) > 0
+    else:
+        attentions = {"encoder": 2, "decoder": 4}
+        for side, count in attentions.items():
+            assert sum("ttention" in role or "attn" in role for role in roles if side in role.split(".")) == count, roles
+        assert [side for side in attentions for role in roles if side in role.split(".") and role.split(".")[-1] in ("wo", "fc2")] == [
+            "decoder"]
+
+
 def test_a_row_does_not_depend_on_its_batch(backbone: Backbone) -> None:
     examples = sorted(tiny.examples(6), key=lambda example: len(example.source))
     rows = [examples[0], examples[-1], examples[2]]

@@ -106,14 +106,15 @@ def test_a_role_has_no_more_directions_than_places() -> None:
 # Places
 
 
-def test_the_places_of_a_t5_are_keys_values_and_feed_forward_blocks(backbone: Backbone) -> None:
+def test_the_places_of_a_t5_are_its_attention_and_the_feed_forward_blocks_of_its_decoder(backbone: Backbone) -> None:
     config = backbone.model.config
     width, inner = config.num_heads * config.d_kv, config.d_ff
-    expected = {f"{side}.block.*.layer.*.{kind}": Role(inner if kind.endswith("wo") else width, layers)
-                for side, layers, kinds in (("encoder", config.num_layers, ("SelfAttention",)),
-                                            ("decoder", config.num_decoder_layers, ("SelfAttention", "EncDecAttention")))
-                for kind in [*(f"{attention}.{part}" for attention in kinds for part in "kv"), "DenseReluDense.wo"]}
-    assert backbone.places.roles == expected
+    kinds = {"encoder": {"SelfAttention.k": width, "SelfAttention.v": width},
+             "decoder": {"SelfAttention.k": width, "SelfAttention.v": width, "EncDecAttention.q": width, "EncDecAttention.o": width,
+                         "DenseReluDense.wo": inner}}
+    layers = {"encoder": config.num_layers, "decoder": config.num_decoder_layers}
+    assert backbone.places.roles == {f"{side}.block.*.layer.*.{kind}": Role(size, layers[side])
+                                     for side, sizes in kinds.items() for kind, size in sizes.items()}
 
 
 def test_multiplying_by_one_changes_nothing_and_by_two_something(backbone: Backbone) -> None:
@@ -124,15 +125,18 @@ def test_multiplying_by_one_changes_nothing_and_by_two_something(backbone: Backb
 
 
 def test_multiplying_is_what_changed_weights_would_do(backbone: Backbone, model_folder: Path) -> None:
+    """Of attention to the source, those of keys and values: multiplying queries and what is read is the same as that."""
     torch.manual_seed(3)
     scales = {role: 1 + 0.5 * torch.randn(1, count, width) for role, (width, count) in backbone.places.roles.items()}
     found = logits(backbone, {role: factors.expand(2, -1, -1) for role, factors in scales.items()})
     changed = load_backbone(str(model_folder), "float32", device="cpu")
     for role, (width, count) in changed.places.roles.items():
         for place in range(count):
-            parts = role.split(".")
-            module = changed.model.get_submodule(".".join([parts[0], "block", str(place)]))
-            (weight,) = [one.weight for name, one in module.named_modules() if name.split(".")[-2:] == parts[-2:]]
+            side, *_, block, kind = role.split(".")
+            if block == "EncDecAttention":
+                kind = {"q": "k", "o": "v"}[kind]
+            module = changed.model.get_submodule(f"{side}.block.{place}")
+            (weight,) = [one.weight for name, one in module.named_modules() if name.endswith(f".{block}.{kind}")]
             factors = scales[role][0, place]
             weight.data = weight * factors if role.endswith("wo") else weight * factors[:, None]
     torch.testing.assert_close(found, logits(changed, None), rtol=1e-4, atol=1e-5)
