@@ -1,6 +1,7 @@
 """Makes the report of a comparison again, from its folder alone.
 
     python -m transducer.comparison_report runs/compared
+    python -m transducer.comparison_report runs/compared --pictures docs/pictures
 """
 from __future__ import annotations
 
@@ -15,10 +16,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = CommandParser(prog="python -m transducer.comparison_report", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, metavar="DIR", help="the --output of a transducer.compare")
     parser.add_argument("--output", type=Path, help=f"folder for {MARKDOWN_FILE}, {CSV_FILE} and {PAGE_FILE}; the default: DIR")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="writes the charts there as SVG files, for documents")
     options = parser.parse_args(arguments)
-    if options.output and options.output.exists() and not options.output.is_dir():
-        raise OutputExistsError(f"--output {options.output} is a file, expected a folder; give another")
-    for path in write_report(options.folder, options.output):
+    for name in ("output", "pictures"):
+        place = getattr(options, name)
+        if place and place.exists() and not place.is_dir():
+            raise OutputExistsError(f"--{name} {place} is a file, expected a folder; give another")
+    for path in write_report(options.folder, options.output, options.pictures):
         print(path)
     return DONE
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 
 from .charts.curves import Curve, curves
@@ -11,6 +12,7 @@ from .charts.scatter import Point, scatter
 from .contents import COSTS, Cost, mean_cost
 from .folder import Comparison, Json
 from .html_text import pair
+from .look import STYLES
 from .wording import counted, digits_of, finite, interval, metric_name, plain, probability, signed, spread, verdict
 
 PARAMETERS = next(cost for cost in COSTS if cost.title == "trained\nweights")
@@ -19,12 +21,19 @@ CROWD = 12
 """Points above which a scatter plot is higher, for their labels."""
 SHOWN_AT_FIRST = 8
 """Curves that are on when the page opens; more are hard to follow."""
-STYLES = 24
-"""Lines that look different: eight colours, each whole, dashed and dotted."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart before its size is known: `draw` takes width and height, some choose the height themselves."""
+
+    title: str
+    draw: Callable[[int, int], str]
+    note: str = ""
 
 
 def figure(title: str, draw: Callable[[int, int], str], wide: tuple[int, int], narrow: tuple[int, int], note: str = "") -> str:
-    """A picture with its title; `draw` takes width and height. An empty text where nothing is drawn."""
+    """A picture with its title in both widths. An empty text where nothing is drawn."""
     large, small = draw(*wide), draw(*narrow)
     if not large:
         return ""
@@ -36,11 +45,14 @@ def figure(title: str, draw: Callable[[int, int], str], wide: tuple[int, int], n
 
 def quality_figures(comparison: Comparison, metric: str) -> str:
     """Quality against trained weights and against the memory of training."""
-    return "".join(_quality(comparison, metric, cost, title, logarithmic) for cost, title, logarithmic in (
-        (PARAMETERS, "trained weights", True), (MEMORY, "peak memory of training, MB", False)))
+    height = 430 if len(comparison.methods) <= CROWD else 580
+    charts = (quality_chart(comparison, metric), quality_chart(comparison, metric, MEMORY, "peak memory of training, MB", False))
+    return "".join(figure(chart.title, chart.draw, (576, height), (430, height), chart.note) for chart in charts)
 
 
-def _quality(comparison: Comparison, metric: str, cost: Cost, title: str, logarithmic: bool) -> str:
+def quality_chart(comparison: Comparison, metric: str, cost: Cost = PARAMETERS, title: str = "trained weights",
+                  logarithmic: bool = True) -> Chart:
+    """A metric against a cost."""
     found, left_out = [], []
     for method in comparison.methods:
         score, spent = comparison.score(method, metric), mean_cost(comparison, method, cost)
@@ -53,12 +65,11 @@ def _quality(comparison: Comparison, metric: str, cost: Cost, title: str, logari
                                _tip(comparison, method, metric, cost)))
     note = f"Without a figure and not shown: {', '.join(left_out)}." if left_out else ""
     name = metric_name(metric) + (" (lower is better)" if comparison.lower_is_better(metric) else "")
-    height = 430 if len(found) <= CROWD else 580
 
     def draw(width: int, height: int) -> str:
         return scatter(found, width, height, title, name, comparison.reference, logarithmic, comparison.lower_is_better(metric))
 
-    return figure(f"{name} against {title}", draw, (576, height), (430, height), note)
+    return Chart(f"{name} against {title}", draw, note)
 
 
 def _tip(comparison: Comparison, method: str, metric: str, cost: Cost) -> str:
@@ -71,6 +82,11 @@ def _tip(comparison: Comparison, method: str, metric: str, cost: Cost) -> str:
 
 
 def forest_figure(comparison: Comparison, metric: str) -> str:
+    chart = forest_chart(comparison, metric)
+    return figure(chart.title, chart.draw, (1160, 0), (430, 0))
+
+
+def forest_chart(comparison: Comparison, metric: str) -> Chart:
     """The differences of one metric, the best first."""
     found = [entry for method in comparison.methods if (entry := comparison.difference(method, metric))]
     sign = 1 if comparison.lower_is_better(metric) else -1
@@ -79,8 +95,8 @@ def forest_figure(comparison: Comparison, metric: str) -> str:
             for entry in sorted(found, key=lambda entry: sign * entry["difference"])]
     better = "lower" if comparison.lower_is_better(metric) else "higher"
     title = f"difference in mean {metric_name(metric)} of an example; {better} is better"
-    return figure(f"Difference to {comparison.reference}: {metric_name(metric)}",
-                  lambda width, _: forest(rows, width, title, comparison.reference), (1160, 0), (430, 0))
+    return Chart(f"Difference to {comparison.reference}: {metric_name(metric)}",
+                 lambda width, _: forest(rows, width, title, comparison.reference))
 
 
 def _said(entry: Json) -> str:

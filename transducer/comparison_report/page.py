@@ -3,13 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from html import escape
-from importlib import resources
 
 from .contents import costs_table, differences_table, facts, methods_table, missed_table, scores_table, trials_table
 from .drawings import curve_figures, forest_figure, quality_figures
 from .drilldown import MOST_POINTS, Drilldown, examples_within, methods_with_answers, with_graphs
 from .folder import Comparison
 from .html_text import bullets, choice, facts_list, json_text, pair, section, table
+from .look import KINDS, asset, page_style
 from .notes import notes, summary
 from .wording import counted, metric_name
 
@@ -18,10 +18,6 @@ MOST_BYTES = 1_950_000
 TEXT_SHARE = 0.6
 """Of the room that the rest of the page leaves: for the examples; what they do not need is for their graphs."""
 SCRIPTS = ("page.js", "tables.js", "curves.js", "differences.js", "examples.js", "main.js")
-KINDS = ("CFG", "DDG", "CDG")
-SERIES_LIGHT = ("#2563eb", "#c05a06", "#15803d", "#b4237a", "#7c3aed", "#0891b2", "#9a7b00", "#64748b")
-SERIES_DARK = ("#74a5ff", "#f2a355", "#6fcf8e", "#f08cc0", "#b89bff", "#5fd0e6", "#e3c84f", "#a7b3c7")
-DASHES = ("none", "7 3", "2 3")
 
 
 def page(comparison: Comparison) -> str:
@@ -46,13 +42,13 @@ def _joined(comparison: Comparison, sections: list[tuple[str, str, str]], shown:
         "navigation": "".join(f'<a href="#{name}">{escape(short)}</a>' for name, short, _ in sections),
         "sections": "\n".join(text for _, _, text in sections),
         "templates": _templates(shown),
-        "style": _style(),
+        "style": page_style(),
         "data": json_text(_data(comparison, shown)),
         "script": "(() => {\n\"use strict\";\nconst data = JSON.parse(document.getElementById(\"data\").textContent);\n"
-                  + "\n".join(map(_asset, SCRIPTS)) + "})();",
+                  + "\n".join(map(asset, SCRIPTS)) + "})();",
     }
     # The pieces are put side by side, not replaced one after the other: a text may hold the mark of another.
-    pieces = _asset("page.html").split("@")
+    pieces = asset("page.html").split("@")
     return "".join(parts[piece] if place % 2 else piece for place, piece in enumerate(pieces))
 
 
@@ -168,21 +164,3 @@ def _data(comparison: Comparison, shown: Drilldown) -> dict:
     return {"methods": methods, "reference": names.index(comparison.reference) if comparison.reference in names else -1,
             "metrics": [metric_name(metric) for metric in comparison.metrics], "placeholder": task.placeholder if task else None,
             "graphs": len(shown.graphs), "examples": shown.examples}
-
-
-def _style() -> str:
-    from cpg.pictures.svg import rules
-    from cpg.pictures.theme import LIGHT, css_variables, variable
-
-    light, dark = ({f"series-{place}": colour for place, colour in enumerate(colours)} for colours in (SERIES_LIGHT, SERIES_DARK))
-    count = len(SERIES_LIGHT)
-    lines = "".join(f".style-{place}{{--series:var(--series-{place % count});--dash:{DASHES[place // count]}}}"
-                    for place in range(count * len(DASHES)))
-    keys = "".join(f".key-{kind}{{border-color:var({variable(kind)})!important}}" for kind in KINDS)
-    graphs = rules({name: f"var({variable(name)})" for name in LIGHT})
-    keys += ".key-CDG{border-top-style:dashed!important}\n"
-    return css_variables(light, dark) + graphs + lines + keys + _asset("style.css")
-
-
-def _asset(name: str) -> str:
-    return (resources.files(__package__) / "assets" / name).read_text(encoding="utf-8")

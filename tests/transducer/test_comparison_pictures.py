@@ -1,0 +1,95 @@
+"""Charts of comparisons as files, and the curve over the number of training examples."""
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+import pytest
+
+from tests.transducer.comparison_folder import EXAMPLES, Method, write_folder
+from transducer.commands import command_line
+from transducer.comparison_report.__main__ import main as report
+from transducer.comparison_report.charts.growth import set_apart
+from transducer.comparison_report.learning_curve import main as learning_curve
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def compared_with(folder: Path, size: int, share: float, **changes: object) -> Path:
+    """A comparison of a number of training examples; `changes` are of what its configuration says of the model."""
+    methods = [Method("transducer", share, 17_424), Method("none", 0.2, 0, None), Method("prefix", share / 2, 20_000)]
+    write_folder(folder, EXAMPLES, methods)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["data"]["train"] = size
+    config["model"] |= changes
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sizes(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Folders, not in the order of their sizes."""
+    place = tmp_path_factory.mktemp("sizes")
+    return [str(compared_with(place / str(size), size, share)) for size, share in ((1000, 0.7), (50, 0.25), (200, 0.5))]
+
+
+def elements(path: Path, name: str) -> list[xml.Element]:
+    return [element for element in xml.fromstring(path.read_text(encoding="utf-8")).iter(SVG + "g")
+            if name in element.get("class", "").split()]
+
+
+def test_a_report_writes_its_charts_as_files(compared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = tmp_path / "pictures"
+    assert command_line(report, [str(compared), "--output", str(tmp_path / "report"), "--pictures", str(pictures)]) == 0
+    written = {path.name for path in pictures.iterdir()}
+    assert written == {f"{kind}-{metric}.svg" for kind in ("quality", "differences") for metric in ("exact_match", "test_loss")}
+    said = capsys.readouterr().out.split()
+    assert all(str(pictures / name) in said for name in written)
+    points = elements(pictures / "quality-test_loss.svg", "point")
+    assert {point.get("data-method") for point in points} == {"transducer", "none", "full", "lora", "lora:params=17424"}
+    style = xml.parse(pictures / "quality-test_loss.svg").getroot().find(SVG + "style").text
+    used = set(re.findall(r"var\((--[\w-]+)\)", style))
+    assert used <= set(re.findall(r"(--[\w-]+):", style)) | {"--dash, none"}, "a colour that the file does not declare"
+
+
+def test_pictures_want_a_folder(compared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert command_line(report, [str(compared), "--pictures", str(tmp_path / "file")]) == 1
+    assert "--pictures" in capsys.readouterr().err
+
+
+def test_the_curve_has_a_line_a_method_in_the_order_of_the_sizes(sizes: list[str], tmp_path: Path) -> None:
+    picture = tmp_path / "curve.svg"
+    assert command_line(learning_curve, [*sizes, "--metric", "exact_match", "--output", str(picture)]) == 0
+    lines = {line.get("data-method"): line for line in elements(picture, "curve")}
+    assert set(lines) == {"transducer", "none", "prefix"}
+    (stroke,) = [path.get("d") for path in lines["transducer"].iter(SVG + "path") if path.get("class") == "stroke"]
+    places = [tuple(map(float, pair.split())) for pair in stroke.removeprefix("M").split("L")]
+    assert len(places) == 3 and places == sorted(places), "from few examples to many"
+    assert [y for _, y in places] == sorted((y for _, y in places), reverse=True), "the more examples, the higher"
+    flat = [circle.get("cy") for circle in lines["none"].iter(SVG + "circle")]
+    assert len(flat) == 3 and len(set(flat)) == 1
+    assert [text.text for text in lines["prefix"].iter(SVG + "text")] == ["prefix"]
+
+
+def test_the_curve_is_of_comparisons_that_differ_in_size_alone(sizes: list[str], tmp_path: Path,
+                                                               capsys: pytest.CaptureFixture[str]) -> None:
+    other = str(compared_with(tmp_path / "other", 400, 0.5, fingerprint="e" * 64))
+    again = str(compared_with(tmp_path / "again", 200, 0.5))
+    for folders, code, said in (([sizes[0], other], 1, "model"), ([*sizes, again], 2, "no two of one size"),
+                                (sizes[:1], 2, "two comparisons")):
+        assert command_line(learning_curve, [*folders, "--output", str(tmp_path / "curve.svg")]) == code
+        assert said in capsys.readouterr().err
+    assert command_line(learning_curve, [*sizes, "--metric", "accuracy", "--output", str(tmp_path / "curve.svg")]) == 2
+    assert "test_loss" in capsys.readouterr().err
+    assert not (tmp_path / "curve.svg").exists()
+
+
+@pytest.mark.parametrize("places", [[10.0, 11.0, 12.0, 90.0], [99.0, 98.0, 100.0], [5.0], [0.0, 0.0, 0.0]])
+def test_names_at_the_ends_of_lines_stand_apart_in_their_order(places: list[float]) -> None:
+    moved = set_apart(places, 13, 0, 100)
+    order = sorted(range(len(places)), key=lambda place: (places[place], place))
+    gaps = [moved[after] - moved[before] for before, after in zip(order, order[1:])]
+    assert all(gap >= 13 - 1e-9 for gap in gaps) and 0 <= min(moved) and max(moved) <= 100

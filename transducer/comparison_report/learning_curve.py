@@ -1,0 +1,84 @@
+"""Quality over the number of training examples, from comparisons that differ in it alone.
+
+    python -m transducer.comparison_report.learning_curve runs/50 runs/200 runs/1000 --output curve.svg
+"""
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..commands import DONE, CommandParser, command_line
+from ..errors import ConfigurationError, DataError
+from ..storage import write_text
+from .charts.growth import Growth, growth
+from .folder import Comparison, read_comparison
+from .look import STYLES
+from .pictures import HEIGHT, WIDTH, standalone
+from .wording import LOSS, finite, metric_name
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = CommandParser(prog="python -m transducer.comparison_report.learning_curve", description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="the --output of a transducer.compare; two or more")
+    parser.add_argument("--metric", default=LOSS, help=f"the default: {LOSS}")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.svg")
+    options = parser.parse_args(arguments)
+    comparisons = [read_comparison(folder) for folder in options.folders]
+    write_text(options.output, standalone(learning_curve(comparisons, options.metric, [str(folder) for folder in options.folders])))
+    print(options.output)
+    return DONE
+
+
+def learning_curve(comparisons: Sequence[Comparison], metric: str, names: Sequence[str]) -> str:
+    """The chart.
+
+    Args:
+        names: what errors call the comparisons.
+
+    Raises:
+        ConfigurationError: fewer than two comparisons, no such metric, or two of one size.
+        DataError: they are not of one task, model and test.
+    """
+    if len(comparisons) < 2:
+        raise ConfigurationError("a learning curve needs two comparisons or more with different --train-limit; give their folders")
+    first = comparisons[0]
+    for other, name in zip(comparisons[1:], names[1:]):
+        _check_alike(first, other, names[0], name)
+    known = [entry for entry in first.figures if all(entry in other.figures for other in comparisons)]
+    if metric not in known:
+        raise ConfigurationError(f"no metric {metric!r} in all of the comparisons; expected one of: {', '.join(known)}")
+    sizes = [comparison.config["data"]["train"] for comparison in comparisons]
+    if len(set(sizes)) < len(sizes):
+        counts = ", ".join(f"{size:,}" for size in sizes)
+        raise ConfigurationError(f"the comparisons have {counts} training examples; expected no two of one size")
+    ordered = [comparison for _, comparison in sorted(zip(sizes, comparisons), key=lambda pair: pair[0])]
+    methods = list(dict.fromkeys(method for comparison in ordered for method in comparison.methods))
+    lines = [Growth(method, _points(ordered, method, metric)) for method in methods]
+    drawn = sorted((entry for entry in lines if entry.points), key=lambda entry: entry.name != first.reference)
+    styles = {entry.name: place % STYLES for place, entry in enumerate(drawn)}
+    quality = metric_name(metric) + (" (lower is better)" if first.lower_is_better(metric) else "")
+    return growth(drawn, styles, WIDTH, HEIGHT, quality, first.reference)
+
+
+def _points(ordered: Sequence[Comparison], method: str, metric: str) -> list[tuple[int, float, float, float]]:
+    found = []
+    for comparison in ordered:
+        score = comparison.score(method, metric)
+        values = [value for value in (score or {}).get("values", ()) if finite(value)]
+        if values:
+            found.append((comparison.config["data"]["train"], statistics.fmean(values), min(values), max(values)))
+    return found
+
+
+def _check_alike(first: Comparison, other: Comparison, first_name: str, name: str) -> None:
+    for what, of in (("task", lambda comparison: comparison.settings["task"]),
+                     ("model", lambda comparison: comparison.config["model"]["fingerprint"]),
+                     ("test examples", lambda comparison: [entry["id"] for entry in comparison.examples])):
+        if of(first) != of(other):
+            raise DataError(f"{first_name} and {name} differ in their {what}; a learning curve is of comparisons that differ in "
+                            "--train-limit alone")
+
+
+if __name__ == "__main__":
+    raise SystemExit(command_line(main))
