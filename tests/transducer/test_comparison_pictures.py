@@ -61,7 +61,7 @@ def test_pictures_want_a_folder(compared: Path, tmp_path: Path, capsys: pytest.C
 
 
 def test_the_curve_has_a_line_a_method_in_the_order_of_the_sizes(sizes: list[str], tmp_path: Path) -> None:
-    picture = tmp_path / "curve.svg"
+    picture = tmp_path / "new" / "curve.svg"
     assert command_line(learning_curve, [*sizes, "--metric", "exact_match", "--output", str(picture)]) == 0
     lines = {line.get("data-method"): line for line in elements(picture, "curve")}
     assert set(lines) == {"transducer", "none", "prefix"}

@@ -25,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.svg")
     options = parser.parse_args(arguments)
     comparisons = [read_comparison(folder) for folder in options.folders]
-    write_text(options.output, standalone(learning_curve(comparisons, options.metric, [str(folder) for folder in options.folders])))
+    picture = standalone(learning_curve(comparisons, options.metric, [str(folder) for folder in options.folders]))
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    write_text(options.output, picture)
     print(options.output)
     return DONE
 
