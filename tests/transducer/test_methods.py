@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForSeq2SeqLM
 
 from checkpoints.artefact import folder_bytes
 from checkpoints.errors import ArtefactContentError, MissingArtefactError
@@ -54,6 +56,14 @@ class Trained:
     frozen_while_training: bool
     with_gradient: int
     folder: Path
+
+
+@pytest.fixture(scope="module")
+def stored_in_bfloat16(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stored") / "bfloat16"
+    shutil.copytree(model_folder, folder)
+    AutoModelForSeq2SeqLM.from_pretrained(model_folder, dtype=torch.bfloat16).save_pretrained(folder)
+    return folder
 
 
 def build(method: str, folder: Path, seed: int = 0, engine: str = "auto") -> AdaptedModel:
@@ -397,6 +407,20 @@ def test_weights_kept_in_bfloat16_change_no_bit(
     assert torch.equal(text, expected_text)
     assert torch.bfloat16 not in wide
     assert (torch.bfloat16 in types) == (method not in ("full", "dora"))
+
+
+@pytest.mark.parametrize("method", METHODS_OF_EVERY_FAMILY)
+def test_a_model_that_is_stored_in_bfloat16_can_be_adapted(method: str, stored_in_bfloat16: Path,
+                                                           held_out: dict[str, torch.Tensor]) -> None:
+    """Its matrix products keep the type from the moment of loading, before a method is built on them."""
+    backbone = load_backbone(str(stored_in_bfloat16), "bfloat16", device="cpu")
+    assert any(parameter.dtype == torch.bfloat16 for parameter in backbone.model.parameters())
+    model = build_method(method, backbone, TransducerSettings()).train()
+    loss = model(**held_out).loss
+    assert loss.isfinite()
+    if model.trainable():
+        loss.backward()
+        assert any(parameter.grad is not None and parameter.grad.any() for parameter in model.trainable().values())
 
 
 def test_a_backbone_that_was_only_looked_at_keeps_its_weights(model_folder: Path) -> None:

@@ -144,7 +144,9 @@ class PrefixNetwork(nn.Module):
 def _own_keys_and_values(layer: nn.Module, words: Tensor) -> Tensor:
     """[2, n, inner width]: what the layer's attention makes of words."""
     attention = layer.SelfAttention
-    normed = layer.layer_norm(words.to(attention.k.weight.dtype))
+    normed = layer.layer_norm(words)
+    if attention.k.weight.is_floating_point():  # a quantised projection takes its input as it is
+        normed = normed.to(attention.k.weight.dtype)
     return torch.stack((attention.k(normed), attention.v(normed))).float()
 
 

@@ -56,7 +56,7 @@ class XPrompt(Switch, InputModel):
     method = "xprompt"
     settings_type = XPromptSettings
     sizes = growing("tokens", 1, 2, 4, 6, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150)
-    default_learning_rate = 1e-2
+    default_learning_rate = 1e-1
     search_space = {"tokens": (10, 20, 40), "drop_tokens": (0.2, 0.4, 0.6), "drop_pieces": (0.2, 0.4, 0.6)}
     remark = "tuned, pruned, rewound and trained again within the same steps; a budget counts what it starts with"
 
