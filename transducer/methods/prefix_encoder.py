@@ -61,7 +61,7 @@ class PrefixEncoder(OwnTensors, Switch, DirectModel):
     method = "prefix-encoder"
     settings_type = PrefixSettings
     sizes = growing("tokens", 1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100)
-    default_learning_rate = 1e-2
+    default_learning_rate = 1e-1
     search_space = {"tokens": (5, 10, 20, 40)}
 
     def __init__(self, backbone, settings, engine="auto"):
