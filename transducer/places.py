@@ -97,9 +97,11 @@ class Places:
     def _scaled(self, role: str, place: int, signal: Tensor) -> Tensor:
         """The signal [R, L, width] multiplied, `R` a multiple of `B`; a layer may lie on another device.
 
-        In the type of the signal, for there are many of them. What a factor differs from one by is added, since bfloat16
-        holds a small number to 8 bits, and one and a small number to 8 bits of one.
+        In the type of the products around it, for there are many of them, however the weights are stored. What a factor
+        differs from one by is added, since bfloat16 holds a small number to 8 bits, and one and a small number to 8 bits of one.
         """
+        kind = signal.device.type
+        signal = signal.to(torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else signal.dtype)
         difference = (self._scales[role][:, place] - 1).to(signal.device, signal.dtype)
         return torch.addcmul(signal, signal, difference.repeat_interleave(len(signal) // len(difference), 0).unsqueeze(1))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.transducer import comparison_folder, tiny
 from tests.transducer.training_command import Command
@@ -16,6 +17,12 @@ from transducer.comparison_report import write_report
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def held_out(model_folder: Path) -> dict[str, torch.Tensor]:
+    """A batch of the tiny model that no test trains on."""
+    return tiny.batch_of(load_backbone(str(model_folder), "float32", device="cpu"), tiny.examples(5, 60))
 
 
 @pytest.fixture(scope="session")

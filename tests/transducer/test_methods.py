@@ -2,15 +2,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForSeq2SeqLM
 
 from checkpoints.artefact import folder_bytes
 from checkpoints.errors import ArtefactContentError, MissingArtefactError
@@ -58,14 +55,6 @@ class Trained:
     folder: Path
 
 
-@pytest.fixture(scope="module")
-def stored_in_bfloat16(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stored") / "bfloat16"
-    shutil.copytree(model_folder, folder)
-    AutoModelForSeq2SeqLM.from_pretrained(model_folder, dtype=torch.bfloat16).save_pretrained(folder)
-    return folder
-
-
 def build(method: str, folder: Path, seed: int = 0, engine: str = "auto") -> AdaptedModel:
     torch.manual_seed(seed)
     return build_method(method, load_backbone(str(folder), "float32", device="cpu"), TransducerSettings(), engine)
@@ -102,11 +91,6 @@ def trained(request: pytest.FixtureRequest, model_folder: Path, tmp_path_factory
 
 def owners(model: AdaptedModel, wanted: torch.nn.Module) -> str:
     return next(name for name, module in model.named_modules() if module is wanted)
-
-
-@pytest.fixture(scope="module")
-def held_out(model_folder: Path) -> dict[str, torch.Tensor]:
-    return tiny.batch_of(load_backbone(str(model_folder), "float32", device="cpu"), tiny.examples(5, 60))
 
 
 def without_labels(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -382,51 +366,6 @@ def test_both_graph_engines_give_the_same_logits(method: str, model_folder: Path
             mine.add_(0.3 * torch.randn_like(mine))
             other.copy_(mine)
     torch.testing.assert_close(logits(first, held_out), logits(second, held_out), **CLOSE)
-
-
-@pytest.mark.parametrize("method", METHODS_OF_EVERY_FAMILY)
-def test_weights_kept_in_bfloat16_change_no_bit(
-        method: str, model_folder: Path, held_out: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loss, gradients and text, against autocast rounding the weights in float32 at every use."""
-    def computed() -> tuple[list[torch.Tensor], torch.Tensor, set[torch.dtype]]:
-        torch.manual_seed(0)
-        backbone = load_backbone(str(model_folder), "bfloat16", device="cpu")
-        model = build_method(method, backbone, TransducerSettings()).train()
-        torch.manual_seed(1)  # dropout
-        loss = model(**held_out).loss
-        if model.trainable():
-            loss.backward()
-        text = model.eval().generate(held_out, beams=2, max_new_tokens=8)
-        types = {parameter.dtype for parameter in backbone.model.parameters() if not parameter.requires_grad}
-        return [loss.detach(), *(parameter.grad for parameter in model.trainable().values())], text, types
-
-    found, text, types = computed()
-    monkeypatch.setattr(Backbone, "narrow_weights", lambda backbone: None)
-    expected, expected_text, wide = computed()
-    assert all(torch.equal(mine, other) for mine, other in zip(found, expected, strict=True))
-    assert torch.equal(text, expected_text)
-    assert torch.bfloat16 not in wide
-    assert (torch.bfloat16 in types) == (method not in ("full", "dora"))
-
-
-@pytest.mark.parametrize("method", METHODS_OF_EVERY_FAMILY)
-def test_a_model_that_is_stored_in_bfloat16_can_be_adapted(method: str, stored_in_bfloat16: Path,
-                                                           held_out: dict[str, torch.Tensor]) -> None:
-    """Its matrix products keep the type from the moment of loading, before a method is built on them."""
-    backbone = load_backbone(str(stored_in_bfloat16), "bfloat16", device="cpu")
-    assert any(parameter.dtype == torch.bfloat16 for parameter in backbone.model.parameters())
-    model = build_method(method, backbone, TransducerSettings()).train()
-    loss = model(**held_out).loss
-    assert loss.isfinite()
-    if model.trainable():
-        loss.backward()
-        assert any(parameter.grad is not None and parameter.grad.any() for parameter in model.trainable().values())
-
-
-def test_a_backbone_that_was_only_looked_at_keeps_its_weights(model_folder: Path) -> None:
-    backbone = load_backbone(str(model_folder), "bfloat16", device="cpu")
-    build_method("transducer", backbone, TransducerSettings())
-    assert weight_fingerprint(backbone.model) == backbone.fingerprint
 
 
 # What is counted: each figure worked out by hand from the sizes of the tiny model (width 32, 2 + 2 layers)

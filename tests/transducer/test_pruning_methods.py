@@ -48,11 +48,6 @@ def logits(model, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return model.eval()(**batch).logits
 
 
-@pytest.fixture(scope="module")
-def held_out(model_folder: Path) -> dict[str, torch.Tensor]:
-    return tiny.batch_of(load_backbone(str(model_folder), "float32", device="cpu"), tiny.examples(5, 60))
-
-
 # xprompt
 
 
