@@ -60,7 +60,7 @@ def test_a_mixed_batch_answers_as_each_request_alone(transducers: Transducers, b
     texts = answers(transducers, together)
     alone = [plan() for plan in plans]
     assert texts == [answers(transducers, [found])[0] for found in alone]
-    assert len(set(texts)) > 4, "answers that are all alike would show nothing"
+    assert len(set(texts)) >= 4, "answers that are all alike would show nothing"
     for one, other in zip(together, alone):
         assert (one.result.result().tokens, one.result.result().finish) == (other.result.result().tokens, other.result.result().finish)
         assert one.result.result().batch_requests == 8 and other.result.result().batch_requests == 1
