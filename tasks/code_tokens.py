@@ -16,3 +16,8 @@ def code_tokens(text: str) -> list[str]:
     The same for any layout, so that `f ( x )` and `f(x)` are equal. The inside of a string literal counts as code.
     """
     return _TOKEN.findall(text)
+
+
+def shape(text: str) -> tuple[str, ...]:
+    """The tokens of a text with every word, number and name as `_`: equal for texts from one template."""
+    return tuple("_" if token[0].isalnum() or token[0] == "_" else token for token in code_tokens(text))

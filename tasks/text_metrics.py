@@ -8,7 +8,7 @@ from collections import Counter
 from importlib.metadata import version
 
 from .code_tokens import NAME as TOKENS
-from .code_tokens import code_tokens
+from .code_tokens import code_tokens, shape
 from .metric_result import MetricResult, Texts, bounded, share
 
 _PROSE_TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -16,10 +16,19 @@ _EVALUATOR_TOKEN = re.compile(r"[^\W_]+|_|[^\w\s]")
 
 
 def exact_match(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:
-    """Share equal after runs of white space became one blank and white space at the ends went."""
+    """Share equal after runs of white space became one blank and white space at the ends went.
+
+    Details: how many are equal, how many different shapes (`code_tokens.shape`) they have, how many have the most common one,
+    and how many references have that one. Where most are of one shape, a model has learned a template.
+    """
     equal = [" ".join(prediction.split()) == " ".join(reference.split())
              for prediction, reference in zip(predictions, references)]
-    return share(equal, "exact_match|whitespace:collapsed|case:mixed")
+    expected = [shape(reference) for reference in references]
+    shapes = Counter(form for form, same in zip(expected, equal) if same)
+    common, alike = shapes.most_common(1)[0] if shapes else (None, 0)
+    details = {"equal": sum(equal), "shapes": len(shapes), "of_most_common_shape": alike,
+               "references_of_that_shape": expected.count(common)}
+    return share(equal, "exact_match|whitespace:collapsed|case:mixed", details)
 
 
 def exact_match_raw(predictions: Texts, references: Texts, languages: Texts) -> MetricResult:

@@ -146,6 +146,10 @@ class AdaptedModel(nn.Module, ABC):
         """The examples of a data set as the method sees them, one for one; only controls see other ones."""
         return examples
 
+    def written(self, sources: Sequence[str]) -> list[str] | None:
+        """Answers made of the sources' texts alone; None where, as in nearly every method, `generate` makes them."""
+        return None
+
     # What a method that changes its own size while it is trained says; for all others there is nothing to say.
 
     def switched_off(self) -> dict[str, Tensor]:

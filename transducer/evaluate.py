@@ -30,6 +30,9 @@ def predict(model: AdaptedModel, preparer: Preparer, sources: Sequence[tuple[str
     from .progress import progress_bar
     from .tensors import Collator
 
+    written = model.written([source for source, _ in sources])
+    if written is not None:
+        return written
     inputs = model.seen(preparer.inputs(sources, report or PreparationReport()))
     collate = Collator(model.backbone.pad_token_id)
     # Longest first, so that a batch too large for the memory fails at once and padding is little.

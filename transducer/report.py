@@ -51,6 +51,10 @@ COLUMNS = (
 )
 
 
+FEW_EXACT = 10
+"""Of fewer exact answers it says little that most are alike."""
+
+
 def grouped(rows: Sequence[ResultRow]) -> dict[str, list[ResultRow]]:
     """Rows by method with its settings, in the order in which the methods were run."""
     groups: dict[str, list[ResultRow]] = {}
@@ -95,11 +99,23 @@ def footnotes(rows: Sequence[ResultRow]) -> list[str]:
     sets = by_examples(rows)
     for (task, data, _), examples in sets.items():
         of_set = [f"{row.method}, seed {row.seed} {row.status}: {row.reason}" for row in examples if row.status != "ok"]
-        of_set += _clean_notes(examples)
+        of_set += [*_template_notes(examples), *_clean_notes(examples)]
         notes += [f"{task} on {data}, {note}" for note in of_set] if len(sets) > 1 else of_set
         found = next((row.signatures for row in examples if row.signatures), {})
         signatures |= dict.fromkeys(f"{name}: {signature}" for name, signature in found.items())
     return [*notes, *signatures]
+
+
+def _template_notes(rows: Sequence[ResultRow]) -> list[str]:
+    """Where most of the exact answers come from one template."""
+    notes = []
+    for method, group in grouped([row for row in rows if row.status == "ok"]).items():
+        details = group[0].score_details.get("exact_match", {})
+        exact, alike = details.get("equal", 0), details.get("of_most_common_shape", 0)
+        if exact >= FEW_EXACT and 2 * alike > exact:
+            notes.append(f"{method}: {alike} of the {exact} exact answers of seed {group[0].seed} are of one shape, names and values aside, "
+                         f"as are {details['references_of_that_shape']} of the {group[0].test_examples} references")
+    return notes
 
 
 def _clean_notes(rows: Sequence[ResultRow]) -> list[str]:

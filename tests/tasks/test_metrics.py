@@ -55,6 +55,16 @@ def test_exact_match_ignores_layout_and_the_raw_one_does_not() -> None:
     assert score(["exact_match"], ["a", "b", "c", "x"], ["a", "b", "c", "d"], "java").values == {"exact_match": 75.0}
 
 
+def test_exact_answers_are_counted_by_their_shape() -> None:
+    # The first, third and fifth differ in names and numbers alone, the second has quotes, the fourth is wrong.
+    references = ["f(x1, 3)", "open_file(y,  'a')", "g(x, 4)", "h(7, 8)", "f(z, 5)"]
+    predictions = ["f(x1, 3)", "open_file(y, 'a')", "g(x, 4)", "h(7)", "f(z, 5)"]
+    found = score(["exact_match"], predictions, references, "java")
+    assert found.details == {"exact_match": {"equal": 4, "shapes": 2, "of_most_common_shape": 3, "references_of_that_shape": 4}}
+    nothing = score(["exact_match"], ["a"], ["b"], "java").details["exact_match"]
+    assert nothing == {"equal": 0, "shapes": 0, "of_most_common_shape": 0, "references_of_that_shape": 0}
+
+
 def test_bleu_of_one_wrong_token() -> None:
     # Tokens: assert f ( x ) = = 1 against ... 2: eight, the last differs. Precisions 7/8, 6/7, 5/6, 4/5; their product is
     # 4/8, both are of one length, so BLEU is 100 * 0.5 ** (1 / 4) = 84.0896.

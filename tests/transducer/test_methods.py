@@ -391,4 +391,4 @@ def test_every_entry_of_the_table_is_the_method_of_its_name() -> None:
     for name in METHODS:
         kind = method_class(name)
         assert issubclass(kind, AdaptedModel) and kind.method == name
-        assert (kind.default_learning_rate > 0) == (name not in ("none", "retrieval"))
+        assert (kind.default_learning_rate > 0) == (name not in ("none", "copy", "retrieval"))

@@ -56,6 +56,17 @@ def test_footnotes_say_which_examples_they_are_about(rows: list[ResultRow]) -> N
     assert len([note for note in notes if note.startswith("bleu: ")]) == 1
 
 
+def test_exact_answers_of_one_template_are_told(rows: list[ResultRow]) -> None:
+    def notes(equal: int, alike: int) -> list[str]:
+        details = {"exact_match": {"equal": equal, "shapes": 3, "of_most_common_shape": alike, "references_of_that_shape": 85}}
+        return [note for note in footnotes([replace(row, score_details=details) for row in rows[:3]]) if "one shape" in note]
+
+    assert notes(94, 81) == ["transducer: 81 of the 94 exact answers of seed 0 are of one shape, names and values aside, as are 85 "
+                             "of the 300 references"]
+    assert notes(94, 47) == notes(9, 9) == []
+    assert not [note for note in footnotes(rows) if "one shape" in note]
+
+
 def test_the_command_takes_several_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(RESULTS / "embedded.jsonl"), str(RESULTS / "java.jsonl")]) == 0
     output = capsys.readouterr().out

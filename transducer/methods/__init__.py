@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 METHODS = {
     "transducer": "transducer:Transducer",
     "none": "none:FrozenModel",
+    "copy": "copying:SourceItself",
     "retrieval": "retrieval:NearestNeighbour",
     "full": "full:FullFineTuning",
     "lora": "peft_methods:LoRA",
