@@ -11,7 +11,10 @@ import pytest
 from tests.transducer.comparison_folder import EXAMPLES, Method, write_folder
 from transducer.commands import command_line
 from transducer.comparison_report.__main__ import main as report
+from transducer.comparison_report.charts.axes import last_shown
+from transducer.comparison_report.charts.forest import Interval, forest
 from transducer.comparison_report.charts.growth import set_apart
+from transducer.comparison_report.charts.scatter import Point, scatter
 from transducer.comparison_report.learning_curve import main as learning_curve
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -93,3 +96,43 @@ def test_names_at_the_ends_of_lines_stand_apart_in_their_order(places: list[floa
     order = sorted(range(len(places)), key=lambda place: (places[place], place))
     gaps = [moved[after] - moved[before] for before, after in zip(order, order[1:])]
     assert all(gap >= 13 - 1e-9 for gap in gaps) and 0 <= min(moved) and max(moved) <= 100
+
+
+LOSSES = [1.46, 1.55, 1.58, 1.59, 1.60, 1.65, 1.70, 1.78, 1.90]
+
+
+@pytest.mark.parametrize(("values", "lower_is_better", "expected"), [
+    ([*LOSSES, 3.1], True, 1.90),
+    ([*(20 - loss for loss in LOSSES), 3.1], False, 20 - 1.90),
+    (LOSSES, True, None),
+    ([*LOSSES, 0.1], True, None),  # far better than the others: it must be seen
+    ([*LOSSES, 3.1, 3.2, 3.3], True, None),  # a quarter of all
+    ([*LOSSES[:6], 3.1], True, None),  # few
+    ([0.0] * 9 + [30.0], False, None),
+    ([1.5] * 9, True, None),
+])
+def test_an_axis_leaves_out_what_is_far_worse_than_the_others(values: list[float], lower_is_better: bool, expected: float | None) -> None:
+    assert last_shown(values, lower_is_better) == expected
+
+
+def dots(chart: str, name: str) -> dict[str, str]:
+    """Method -> element that marks it: `circle` and `rect` in their places, `path` an arrow at the border."""
+    return {group.get("data-method"): next(mark.tag for mark in group if mark.get("class") == "dot")
+            for group in xml.fromstring(chart).iter("g") if name in group.get("class", "").split()}
+
+
+@pytest.mark.parametrize("far", [3.1, 1.95])
+def test_what_lies_beyond_a_chart_is_an_arrow_with_its_figure(far: float) -> None:
+    points = [Point(f"method{place}", 100.0 * (place + 1), loss, loss - 0.01, loss + 0.01, "") for place, loss in enumerate([*LOSSES, far])]
+    chart = scatter(points, 700, 460, "weights", "loss", "method0", True, lower_is_better=True)
+    marks, last = dots(chart, "point"), "method9"
+    assert marks == {name: "path" if name == last and far == 3.1 else "circle" for name in marks} and len(marks) == 10
+    assert (f">{last} (3.1)<" in chart) == (far == 3.1) and ">method8<" in chart
+    assert {float(tick) for tick in re.findall(r'class="tick" text-anchor="end">([\d.]+)<', chart)} <= {1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0}
+    rows = [Interval(point.name, point.quality - 1.6, point.low - 1.6, point.high - 1.6, "worse", "") for point in points[1:]]
+    chart = forest(rows, 700, "difference", "method0", lower_is_better=True)
+    marks = dots(chart, "row")
+    assert marks == {name: "path" if name == last and far == 3.1 else "rect" for name in marks} and len(marks) == 9
+    assert f"{far - 1.6:+.2f} [" in chart, "the figures are those of the row"
+    ends = [float(x) for x in re.findall(r'[ML]([\d.]+) ', chart)]
+    assert max(ends) <= 700

@@ -96,7 +96,8 @@ def forest_chart(comparison: Comparison, metric: str) -> Chart:
     better = "lower" if comparison.lower_is_better(metric) else "higher"
     title = f"difference in mean {metric_name(metric)} of an example; {better} is better"
     return Chart(f"Difference to {comparison.reference}: {metric_name(metric)}",
-                 lambda width, _: forest(rows, width, title, comparison.reference))
+                 lambda width, _: forest(rows, width, title, comparison.reference,
+                                         comparison.lower_is_better(metric)))
 
 
 def _said(entry: Json) -> str:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -66,6 +67,34 @@ def padded(values: Sequence[float], share: float = 0.06, logarithmic: bool = Fal
         return low / room, high * room
     room = (high - low) * share or max(abs(high) * share, 0.5)
     return low - room, high + room
+
+
+FEW = 8
+"""Of fewer values none is left out of an axis."""
+
+
+def last_shown(values: Sequence[float], lower_is_better: bool) -> float | None:
+    """The worst value that an axis has to show, where it need not show all; None where it must.
+
+    Left out are values far worse than the others (beyond the worse quartile by three times the distance of the quartiles; at
+    most a fifth of them), if the others take less than half of an axis that shows all. The good end is never cut.
+    """
+    if len(values) < FEW:
+        return None
+    sign = 1 if lower_is_better else -1
+    found = sorted(sign * value for value in values)
+    good, _, bad = statistics.quantiles(found, n=4)
+    kept = [value for value in found if value <= bad + 3 * (bad - good)]
+    if len(kept) == len(found) or 5 * len(kept) < 4 * len(found) or 2 * (kept[-1] - kept[0]) > found[-1] - found[0]:
+        return None
+    return sign * kept[-1]
+
+
+def arrow(x: float, y: float, across: int, up: int) -> str:
+    """A mark at the edge of a plot, for what lies beyond it to the right (1) or left (-1), above (1) or below (-1)."""
+    tip, side = (x + 6 * across, y - 6 * up), 5
+    base = [(x - side * up, y - side * across), (x + side * up, y + side * across)]
+    return '<path class="dot" d="M' + "L".join(f"{number(a)} {number(b)}" for a, b in (*base, tip)) + 'Z"/>'
 
 
 def number(value: float) -> str:
