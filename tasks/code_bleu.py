@@ -10,7 +10,7 @@ Where this deviates from the library's total, and why:
   missed, as 1 on that part. Here the part weighs in proportion to the `share` of references that have any, so a reference
   without data flow is judged by the other three parts alone.
 * The library lets the order of a set decide between equal data-flow edges, which varies with Python's hash seed; here
-  names are in the order of their first use.
+  names are in the order in which they first stand in the code.
 * Tokens are `tasks.code_tokens`, not blank-separated words: Python has few blanks.
 
 What the references score against themselves is given as `ceiling`. It is below 100 only where references have under four
@@ -131,12 +131,8 @@ class CodeBleuScorer:
         except Exception:  # the library's tokenizer gives up on unfinished code in many ways; the code then stays as it is
             pass
         edges = dataflow_match.get_data_flow(code, self.parser)
-        first: dict[str, int] = {}
-        for name, position, _, parents, positions in edges:
-            for key, place in [(name, position), *zip(parents, sorted(positions))]:
-                first[key] = min(place, first.get(key, place))
-        ordered = [(edge[0], edge[1], edge[2], sorted(edge[3], key=lambda name: (first[name], name)), edge[4])
-                   for edge in edges]
+        ordered = [(name, position, kind, sorted(parents, key=lambda parent: (code.find(parent), parent)), sorted(positions))
+                   for name, position, kind, parents, positions in edges]
         return dataflow_match.normalize_dataflow(ordered)
 
 

@@ -87,13 +87,14 @@ def _checked_backbone(settings: TrainSettings) -> Backbone:
 def _rows(settings: TrainSettings, experiment: Experiment, folder: Path) -> list[ResultRow]:
     """One row for each method and seed; a row that an earlier call finished is read."""
     from .measure import ResultRow
+    from .methods import method_class
     from .runs import METRICS_FILE, RESULTS_FILE, member_folder
     from .storage import write_json, write_json_lines
 
     rows: list[ResultRow] = []
     for method in settings.methods():
         # Without anything trained there is nothing that a seed could change.
-        for seed in range(settings.seed, settings.seed + (1 if method == "none" else settings.seeds)):
+        for seed in range(settings.seed, settings.seed + (settings.seeds if method_class(method).default_learning_rate else 1)):
             member = member_folder(folder, settings, method, seed)
             finished = member / METRICS_FILE
             if settings.resume and finished.exists():
