@@ -20,6 +20,9 @@ from .results import read_rows
 if TYPE_CHECKING:
     from .measure import ResultRow
 
+FEW_EXACT = 10
+"""Of fewer exact answers it says little that most are alike."""
+
 
 def wide_console(quiet: bool = False) -> Console:
     """The terminal; 120 columns where standard output is none, since a table must not be cut in a log."""
@@ -49,10 +52,6 @@ COLUMNS = (
     ("peak\nMB", lambda rows: _spread([row.train_peak_bytes and row.train_peak_bytes / 1e6 for row in rows], 0)),
     ("test loss\n(nats)", lambda rows: _spread([row.test_loss for row in rows], 3)),
 )
-
-
-FEW_EXACT = 10
-"""Of fewer exact answers it says little that most are alike."""
 
 
 def grouped(rows: Sequence[ResultRow]) -> dict[str, list[ResultRow]]:

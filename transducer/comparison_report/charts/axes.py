@@ -10,6 +10,8 @@ from html import escape
 CHARACTER = 6.7
 """Width of a character of the fixed-width font at the size of labels, 11 pixels: 0.602 em in the common ones."""
 LABEL_HEIGHT = 13
+FEW = 8
+"""Of fewer values none is left out of an axis."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,6 @@ def padded(values: Sequence[float], share: float = 0.06, logarithmic: bool = Fal
         return low / room, high * room
     room = (high - low) * share or max(abs(high) * share, 0.5)
     return low - room, high + room
-
-
-FEW = 8
-"""Of fewer values none is left out of an axis."""
 
 
 def last_shown(values: Sequence[float], lower_is_better: bool) -> float | None:
