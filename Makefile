@@ -6,6 +6,8 @@ ARGS ?=
 
 # The libraries are compiled to bytecode when they are first imported; without files of it, by every process again.
 unexport PYTHONDONTWRITEBYTECODE
+# What nearly every command imports is compiled with the installation, once, and not by the first processes side by side.
+OFTEN_IMPORTED = transducer.comparison.worker, transducer.methods.peft_methods, transducer.trainer, tasks.metrics, pytest
 
 .PHONY: train test install clean
 
@@ -22,6 +24,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -c 'import $(OFTEN_IMPORTED)'
 	touch $@
 
 clean:

@@ -5,6 +5,8 @@ formula can drift away from the code.
 """
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import torch
 
 from .backbone import LOADERS, Backbone
@@ -43,23 +45,15 @@ def within_budget(specification: str, budget: int, backbone: Backbone, settings:
     """
     name, given = parse_specification(specification)
     sizes = [{field: value for field, value in size.items() if field not in given} for size in method_class(name).sizes]
-    sizes = [size for place, size in enumerate(sizes) if size and size not in sizes[:place]]
-    if not sizes:
-        count = parameter_count(specification, backbone, settings)
-        if count > budget:
-            raise BudgetError(f"method {specification!r} has {count:,} trainable parameters, more than the budget of "
-                              f"{budget:,}, and no size to choose; raise the budget or leave the method out", count)
-        return specification
-    best = None
-    for size in sizes:
-        sized = with_fields(specification, size)
-        count = parameter_count(sized, backbone, settings)
-        if count <= budget:
-            best = sized
-        elif best is None:
-            smallest = ", ".join(f"{field}={value}" for field, value in size.items())
-            raise BudgetError(f"method {specification!r} has {count:,} trainable parameters at its smallest "
-                              f"({smallest}), more than the budget of {budget:,}; raise the budget to that", count)
-        else:
-            break
-    return best
+    sizes = [size for place, size in enumerate(sizes) if size not in sizes[:place]] or [{}]
+    sized = [with_fields(specification, size) for size in sizes]
+    fitting = bisect_right(sized, budget, key=lambda choice: parameter_count(choice, backbone, settings))
+    if fitting:
+        return sized[fitting - 1]
+    count = parameter_count(sized[0], backbone, settings)
+    if not sizes[0]:
+        raise BudgetError(f"method {specification!r} has {count:,} trainable parameters, more than the budget of {budget:,}, and no "
+                          f"size to choose; raise the budget or leave the method out", count)
+    smallest = ", ".join(f"{field}={value}" for field, value in sizes[0].items())
+    raise BudgetError(f"method {specification!r} has {count:,} trainable parameters at its smallest ({smallest}), more than the "
+                      f"budget of {budget:,}; raise the budget to that", count)

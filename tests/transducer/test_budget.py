@@ -25,7 +25,7 @@ def test_the_count_is_that_of_the_built_method_and_the_backbone_stays(method: st
 
 @pytest.mark.parametrize("method", [name for name in METHODS_OF_EVERY_FAMILY if method_class(name).sizes])
 def test_the_largest_size_within_a_budget(method: str, backbone: Backbone) -> None:
-    smaller, larger = (with_fields(method, size) for size in method_class(method).sizes[1:3])
+    smaller, larger = (with_fields(method, size) for size in method_class(method).sizes[-2:])
     budget = parameter_count(larger, backbone, SETTINGS)
     assert within_budget(method, budget, backbone, SETTINGS) == larger
     assert within_budget(method, budget - 1, backbone, SETTINGS) == smaller
@@ -44,13 +44,16 @@ def test_settings_that_are_given_stay(backbone: Backbone) -> None:
     count = parameter_count("lora:rank=3,targets=q", backbone, SETTINGS)
     assert within_budget("lora:targets=q", count, backbone, SETTINGS) == "lora:targets=q,rank=3"
     assert within_budget("lora:rank=1", count, backbone, SETTINGS) == "lora:rank=1"
+    assert within_budget("lora:rank=1,layers=1", count, backbone, SETTINGS) == "lora:rank=1,layers=1"
+    assert within_budget("lora:layers=1", 2 * count, backbone, SETTINGS) == "lora:layers=1,rank=6"
     assert within_budget("none", 0, backbone, SETTINGS) == "none"
 
 
 @pytest.mark.parametrize(("method", "message"), [
-    ("lora", r"'lora' has \d+ trainable parameters at its smallest \(rank=1\), more than the budget of 10; raise the budget"),
+    ("lora", r"'lora' has \d+ trainable parameters at its smallest \(rank=1, layers=1\), more than the budget of 10; raise the budget"),
     ("full", r"'full' has [\d,]+ trainable parameters, more than the budget of 10, and no size to choose"),
-    ("lora:rank=2", r"'lora:rank=2' has [\d,]+ trainable parameters, more than the budget of 10"),
+    ("lora:rank=2", r"'lora:rank=2' has [\d,]+ trainable parameters at its smallest \(layers=1\), more"),
+    ("lora:rank=2,layers=1", r"'lora:rank=2,layers=1' has [\d,]+ trainable parameters, more than the budget of 10"),
 ])
 def test_a_budget_that_nothing_fits(method: str, message: str, backbone: Backbone) -> None:
     with pytest.raises(ConfigurationError, match=message):

@@ -332,7 +332,7 @@ def test_a_budget_gives_every_method_its_largest_size(
 
 
 @pytest.mark.parametrize(("methods", "expected"), [
-    (("lora",), "method 'lora' has 768 trainable parameters at its smallest (rank=1), more than the budget of 3; raise the budget"),
+    (("lora",), "method 'lora' has 384 trainable parameters at its smallest (rank=1, layers=1), more than the budget of 3; raise the budget"),
     (("lora", "prompt"), "method 'prompt' has 32 trainable parameters at its smallest (tokens=1)")])
 def test_a_budget_that_nothing_fits_names_the_smallest_size(
         methods: tuple[str, ...], expected: str, command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,7 @@ from checkpoints.errors import ArtefactContentError
 from ..adapted_model import growing
 from ..config import option
 from ..errors import ConfigurationError
+from .depth import FEWER_LAYERS
 from .peft_methods import LoRASettings, PeftMethod, stored_transposed
 
 RANKS = ".lora_E"
@@ -52,7 +53,7 @@ class AdaLoRA(PeftMethod):
     method = "adalora"
     starts_wide = True  # as LoRA
     settings_type = AdaLoRASettings
-    sizes = growing("rank", 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+    sizes = (*FEWER_LAYERS, *growing("rank", 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
     default_learning_rate = 3e-2
     search_space = {"rank": (4, 8, 16), "dropout": (0.0, 0.05, 0.1, 0.2)}
     remark = "the training loss holds the regularisation; a budget counts the ranks of the start"

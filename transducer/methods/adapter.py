@@ -4,8 +4,9 @@
 
     h' = h + W_up SiLU(W_down h)
 
-after every attention and feed-forward block of every layer, before the block's residual is added; `W_up = 0` at the start.
-`2 r D` parameters a block. SiLU, because units that ReLU silences would be parameters in name only. Blocks are found by `families.FAMILIES`.
+after every attention and feed-forward block of every layer, or of the last ones, before the block's residual is added;
+`W_up = 0` at the start. `2 r D` parameters a block. SiLU, because units that ReLU silences would be parameters in name
+only. Blocks are found by `families.FAMILIES`.
 """
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from ..adapted_model import InputModel, growing
 from ..config import option
 from ..fusion.prompts import PROMPT_UNIT
 from ..model import sampled_embeddings
+from .depth import FEWER_LAYERS, in_last_layers, layers_option
 from .saving import OwnTensors, Switch
 
 
@@ -27,6 +29,7 @@ class AdapterSettings:
     """Size of the bottlenecks."""
 
     rank: int = option(8, "width of a bottleneck", minimum=1)
+    layers: int = layers_option()
 
 
 @dataclass(frozen=True)
@@ -53,17 +56,18 @@ class BottleneckAdapters(OwnTensors, Switch, InputModel):
 
     method = "adapter"
     settings_type = AdapterSettings
-    sizes = growing("rank", 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+    sizes = (*FEWER_LAYERS, *growing("rank", 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
     default_learning_rate = 3e-3
     search_space = {"rank": (4, 8, 16, 32)}
 
     def __init__(self, backbone, settings, engine="auto"):
         super().__init__(backbone, settings, engine)
         self.adapters = nn.ModuleDict()
-        for name, block in backbone.blocks().items():
+        blocks = backbone.blocks()
+        for name in in_last_layers(blocks, settings.layers):
             adapter = Bottleneck(backbone.width, settings.rank)
             self.adapters[name.replace(".", "_")] = adapter
-            block.register_forward_hook(self._hook(adapter))
+            blocks[name].register_forward_hook(self._hook(adapter))
 
     def _hook(self, adapter: Bottleneck):
         def changed(module, inputs, output):

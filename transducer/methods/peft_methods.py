@@ -35,6 +35,7 @@ from ..backbone import Backbone
 from ..config import option
 from ..errors import BackboneError, UnknownNameError
 from ..families import STATE_SPACE
+from .depth import FEWER_LAYERS, in_last_layers, layers_option
 from .saving import OwnTensors, Switch
 
 
@@ -112,25 +113,26 @@ class LoRASettings:
     dropout: float = option(0.1, "dropout in front of an update; the paper: 0.1", minimum=0.0, maximum=0.9)
     targets: str = option("", "names of the projections that are updated, joined by +; empty: queries and values, as in the "
                               "paper, or what `families` names where they are no projections of their own")
+    layers: int = layers_option()
 
     def projections(self, backbone: Backbone) -> list[str]:
-        """Names of the projections to update.
+        """Names of the projections to update: their last parts, or in full where not all layers are changed.
 
         Raises:
             UnknownNameError: the backbone has no such projection; peft would leave it out where it has others.
             BackboneError: an update of it would get no gradient.
         """
-        if not self.targets:
-            return list(backbone.family.updated)
-        chosen = self.targets.split("+")
+        chosen = self.targets.split("+") if self.targets else list(backbone.family.updated)
         known = [name for name, module in backbone.model.named_modules() if isinstance(module, (nn.Linear, nn.Embedding, Conv1D))]
-        for target in chosen:
+        for target in chosen if self.targets else ():
             if not any(f".{name}".endswith(f".{target}") for name in known):
                 raise UnknownNameError.among("target", target, dict.fromkeys(name.rpartition(".")[2] for name in known))
             if target.rpartition(".")[2] in backbone.family.read_uncalled:
                 raise BackboneError(f"an update of {target!r} would get no gradient: {backbone.model.config.model_type} reads its "
                                     f"weight past peft; use lora-partial:targets={target.rpartition('.')[2]}")
-        return chosen
+        if not self.layers:
+            return chosen
+        return in_last_layers((name for name in known if name.endswith(tuple(f".{target}" for target in chosen))), self.layers)
 
 
 class LoRA(PeftMethod):
@@ -138,7 +140,7 @@ class LoRA(PeftMethod):
 
     method = "lora"
     settings_type = LoRASettings
-    sizes = growing("rank", 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+    sizes = (*FEWER_LAYERS, *growing("rank", 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
     default_learning_rate = 3e-3
     search_space = {"rank": (4, 8, 16), "dropout": (0.0, 0.05, 0.1, 0.2)}
     weight_decomposed = False
