@@ -140,8 +140,14 @@ function pane() {
   return byId("graph").getBoundingClientRect();
 }
 
-function center(scale) {
+// What of the pane is free: below it are the zoom buttons.
+function free() {
   const { width, height } = pane();
+  return { width, height: height - 56 };
+}
+
+function center(scale) {
+  const { width, height } = free();
   const { w, h } = state.picture;
   view.scale = Math.min(LARGEST, Math.max(SMALLEST, scale));
   view.x = (width - w * view.scale) / 2;
@@ -151,14 +157,14 @@ function center(scale) {
 
 // All of it.
 function fit() {
-  const { width, height } = pane();
+  const { width, height } = free();
   center(Math.min(1.4, width / state.picture.w, height / state.picture.h));
   view.touched = false;
 }
 
 // All of it if it can be read then, else the beginning of it.
 function start() {
-  const { width, height } = pane();
+  const { width, height } = free();
   const whole = Math.min(width / state.picture.w, height / state.picture.h);
   const least = state.picture === data.pictures.AST ? 0.8 : 0.6;
   center(whole >= least ? Math.min(1.3, whole) : Math.min(1, Math.max(least, width / state.picture.w)));
@@ -184,10 +190,10 @@ function zoom(factor, x = pane().width / 2, y = pane().height / 2) {
 function revealBox(node) {
   const box = state.picture.boxOf.get(node);
   if (!box) return;
-  const { width, height } = pane();
+  const { width, height } = free();
   const [left, top] = [box[1] * view.scale + view.x, box[2] * view.scale + view.y];
   const [right, bottom] = [left + box[3] * view.scale, top + box[4] * view.scale];
-  if (left < 20 || right > width - 20 || top < 20 || bottom > height - 50) {
+  if (left < 20 || right > width - 20 || top < 20 || bottom > height) {
     view.x += width / 2 - (left + right) / 2;
     view.y += height / 2 - (top + bottom) / 2;
     view.touched = true;
