@@ -12,6 +12,7 @@ from tests.transducer.comparison_folder import EXAMPLES, Method, write_folder
 from transducer.commands import command_line
 from transducer.comparison_report.__main__ import main as report
 from transducer.comparison_report.charts.axes import last_shown
+from transducer.comparison_report.charts.curves import Curve, curves
 from transducer.comparison_report.charts.forest import Interval, forest
 from transducer.comparison_report.charts.growth import set_apart
 from transducer.comparison_report.charts.scatter import Point, scatter
@@ -136,3 +137,17 @@ def test_what_lies_beyond_a_chart_is_an_arrow_with_its_figure(far: float) -> Non
     assert f"{far - 1.6:+.2f} [" in chart, "the figures are those of the row"
     ends = [float(x) for x in re.findall(r'[ML]([\d.]+) ', chart)]
     assert max(ends) <= 700
+
+
+@pytest.mark.parametrize(("far", "arrows"), [((3.4, 3.1), 1), ((3.4, 1.95), 0), ((2.0, 1.95), 0)])
+def test_a_curve_that_ends_far_above_the_others_does_not_widen_the_axis(far: tuple[float, float], arrows: int) -> None:
+    """What begins there and comes down does: its end is what it is compared by."""
+    lines = [Curve(f"method{place}", [(25, loss + 0.3), (100, loss)]) for place, loss in enumerate(LOSSES)]
+    chart = curves([*lines, Curve("far", [(25, far[0]), (100, far[1])])], {f"method{place}": place for place in range(9)} | {"far": 9},
+                   frozenset(), 576, 380, "loss")
+    root = xml.fromstring(chart)
+    group = next(group for group in root.iter("g") if group.get("data-method") == "far")
+    assert len(group.findall("svg")) == arrows == len([mark for mark in group if mark.get("class") == "dot"])
+    highest = max(float(tick) for tick in re.findall(r'class="tick" text-anchor="end">([\d.]+)<', chart))
+    assert (highest > 2.6) == (far[0] == 3.4 and not arrows)
+    assert not [group for group in root.iter("g") if group.get("data-method") != "far" and group.findall("svg")]

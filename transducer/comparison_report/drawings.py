@@ -121,10 +121,13 @@ def mean_curve(comparison: Comparison, method: str, field: str) -> Curve:
 
 
 def curve_figures(comparison: Comparison) -> list[str]:
-    """Legend, training loss and validation loss; nothing where no run has a log."""
+    """Legend, training loss and, where there was more than one validation, validation loss; nothing where no run has a log."""
     titles = (("loss", "training loss, nats per token", False), ("eval_loss", "validation loss, nats per token", True))
     lines = {field: [mean_curve(comparison, method, field) for method in comparison.methods] for field, _, _ in titles}
-    drawn = [method for place, method in enumerate(comparison.methods) if any(lines[field][place].points for field in lines)]
+    if all(len(curve.points) < 2 for curve in lines["eval_loss"]):
+        lines["eval_loss"] = []
+    with_points = {curve.name for chart in lines.values() for curve in chart if curve.points}
+    drawn = [method for method in comparison.methods if method in with_points]
     if not drawn:
         return []
     first = [comparison.reference, *(method for method in drawn if method != comparison.reference)][:SHOWN_AT_FIRST]
