@@ -31,7 +31,8 @@ class AdaptedModel(nn.Module, ABC):
         method: name in `METHODS`.
         model_types: families (`families.FAMILIES`) whose parts it changes by name; none: it takes every one.
         settings_type: dataclass of what can be chosen.
-        sizes: fields of the settings and their values, each with at least as many parameters as the one before, for budgets.
+        sizes: fields of the settings and their values, for budgets; where from one to the next a single field grows, no fewer
+            parameters.
         reads_graph: whether batches must hold graphs.
         changes_backbone: whether the backbone's own weights are what is trained.
         narrow_backbone: whether the backbone's weights are only multiplied with, so that `Backbone.narrow_weights` changes

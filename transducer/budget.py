@@ -6,6 +6,8 @@ formula can drift away from the code.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
+from functools import cache
 
 import torch
 
@@ -45,15 +47,37 @@ def within_budget(specification: str, budget: int, backbone: Backbone, settings:
     """
     name, given = parse_specification(specification)
     sizes = [{field: value for field, value in size.items() if field not in given} for size in method_class(name).sizes]
-    sizes = [size for place, size in enumerate(sizes) if size not in sizes[:place]] or [{}]
-    sized = [with_fields(specification, size) for size in sizes]
-    fitting = bisect_right(sized, budget, key=lambda choice: parameter_count(choice, backbone, settings))
-    if fitting:
-        return sized[fitting - 1]
-    count = parameter_count(sized[0], backbone, settings)
-    if not sizes[0]:
-        raise BudgetError(f"method {specification!r} has {count:,} trainable parameters, more than the budget of {budget:,}, and no "
-                          f"size to choose; raise the budget or leave the method out", count)
-    smallest = ", ".join(f"{field}={value}" for field, value in sizes[0].items())
-    raise BudgetError(f"method {specification!r} has {count:,} trainable parameters at its smallest ({smallest}), more than the "
-                      f"budget of {budget:,}; raise the budget to that", count)
+    ladders = split_ladders([size for place, size in enumerate(sizes) if size not in sizes[:place]] or [{}])
+
+    @cache
+    def count(sized: str) -> int:
+        return parameter_count(sized, backbone, settings)
+
+    best = None
+    for ladder in ladders:
+        sized = [with_fields(specification, size) for size in ladder]
+        fitting = bisect_right(sized, budget, key=count)
+        if fitting and (best is None or count(sized[fitting - 1]) >= count(best)):
+            best = sized[fitting - 1]
+    if best is not None:
+        return best
+    smallest, fields = min(((count(with_fields(specification, ladder[0])), ladder[0]) for ladder in ladders), key=lambda pair: pair[0])
+    if not fields:
+        raise BudgetError(f"method {specification!r} has {smallest:,} trainable parameters, more than the budget of {budget:,}, and "
+                          f"no size to choose; raise the budget or leave the method out", smallest)
+    named = ", ".join(f"{field}={value}" for field, value in fields.items())
+    raise BudgetError(f"method {specification!r} has {smallest:,} trainable parameters at its smallest ({named}), more than the "
+                      f"budget of {budget:,}; raise the budget to that", smallest)
+
+
+def split_ladders(sizes: Sequence[dict[str, int]]) -> list[list[dict[str, int]]]:
+    """Runs of sizes in which a single field grows, and with it the number of parameters."""
+    ladders: list[list[dict[str, int]]] = []
+    for size in sizes:
+        last = ladders[-1][-1] if ladders else {}
+        changed = [field for field in size if size[field] != last.get(field)]
+        if size.keys() == last.keys() and len(changed) == 1 and size[changed[0]] > last[changed[0]]:
+            ladders[-1].append(size)
+        else:
+            ladders.append([size])
+    return ladders

@@ -5,7 +5,7 @@ import pytest
 
 from tests.transducer.tables import METHODS_OF_EVERY_FAMILY
 from transducer.backbone import Backbone, load_backbone
-from transducer.budget import parameter_count, within_budget
+from transducer.budget import parameter_count, split_ladders, within_budget
 from transducer.config import TransducerSettings
 from transducer.errors import ConfigurationError
 from transducer.methods import build_method, method_class, with_fields
@@ -29,6 +29,21 @@ def test_the_largest_size_within_a_budget(method: str, backbone: Backbone) -> No
     budget = parameter_count(larger, backbone, SETTINGS)
     assert within_budget(method, budget, backbone, SETTINGS) == larger
     assert within_budget(method, budget - 1, backbone, SETTINGS) == smaller
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS_OF_EVERY_FAMILY if method_class(name).sizes])
+def test_no_size_of_a_ladder_is_smaller_than_the_one_before(method: str, backbone: Backbone) -> None:
+    """What the search in `within_budget` rests on. Looked at are the beginning and the end of each."""
+    for ladder in split_ladders(method_class(method).sizes):
+        counts = [parameter_count(with_fields(method, size), backbone, SETTINGS) for size in (*ladder[:4], ladder[-1])]
+        assert counts == sorted(counts), ladder
+
+
+def test_ladders_of_sizes() -> None:
+    one, two = ({"layers": count, "rank": 1} for count in (1, 2))
+    assert split_ladders([one, two, {"rank": 1}, {"rank": 2}]) == [[one, two], [{"rank": 1}, {"rank": 2}]]
+    assert split_ladders([two, one, {"layers": 2, "rank": 3}]) == [[two], [one], [{"layers": 2, "rank": 3}]]
+    assert split_ladders([{}]) == [[{}]]
 
 
 def test_every_size_of_a_transducer_is_larger_than_the_one_before() -> None:
