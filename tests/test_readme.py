@@ -127,6 +127,28 @@ def test_numbers_quoted_are_those_of_the_committed_rows() -> None:
             assert any(line in page for page in pages), f"{path.name}: {line}"
 
 
+MATRICES = ("embedded", "java", "translation")
+"""Comparisons of every method; rows of `docs/results/methods-*.jsonl`."""
+
+
+def test_the_table_of_all_comparisons_is_of_their_rows() -> None:
+    """Test losses on all data sets side by side, then exact answers and CodeBLEU of the last."""
+    from transducer.measure import ResultRow
+    from transducer.report import grouped, spread
+
+    rows = {name: grouped([ResultRow(**json.loads(line)) for line in (ROOT / "docs" / "results" / f"methods-{name}.jsonl").read_text(
+        encoding="utf-8").splitlines()]) for name in MATRICES}
+    table = re.search(r"<!-- matrices -->\n(.*?)<!-- end -->", README, flags=re.DOTALL)[1].splitlines()[2:]
+    methods = [line.split(" | ")[0].removeprefix("| ") for line in table]
+    assert methods[0] == "transducer" and {"no-graph", "lora", "lora:rank=1", "full", "none"} <= set(methods)
+    for method, line in zip(methods, table):
+        last = rows[MATRICES[-1]][method]
+        cells = [method, f"{last[0].trainable_parameters:,}",
+                 *(spread([row.test_loss for row in rows[name][method]], 3) for name in MATRICES),
+                 *(spread([row.scores[metric] for row in last], 1) for metric in ("exact_match", "codebleu"))]
+        assert line == f"| {' | '.join(cells)} |"
+
+
 def test_quoted_embedded_figures_are_of_the_examples_made_today(cache_of_the_session: Path) -> None:
     """With the tested versions of the packages that the examples are mined from."""
     from tasks import get_task, load_source

@@ -37,7 +37,7 @@ def print_settings(console: Console, settings: RunSettings) -> None:
     console.print("  " + "  ".join(pairs), highlight=False)
 
 
-def _spread(values: Sequence[float | None], digits: int) -> str:
+def spread(values: Sequence[float | None], digits: int) -> str:
     """Mean, and half the range over seeds where there is more than one."""
     if not values or any(value is None for value in values):
         return "-"
@@ -48,9 +48,9 @@ def _spread(values: Sequence[float | None], digits: int) -> str:
 COLUMNS = (
     ("trained\nweights", lambda rows: f"{rows[0].trainable_parameters:,}"),
     ("kB", lambda rows: f"{rows[0].artefact_bytes / 1000:,.0f}"),
-    ("train\ns", lambda rows: _spread([row.train_seconds for row in rows], 0)),
-    ("peak\nMB", lambda rows: _spread([row.train_peak_bytes and row.train_peak_bytes / 1e6 for row in rows], 0)),
-    ("test loss\n(nats)", lambda rows: _spread([row.test_loss for row in rows], 3)),
+    ("train\ns", lambda rows: spread([row.train_seconds for row in rows], 0)),
+    ("peak\nMB", lambda rows: spread([row.train_peak_bytes and row.train_peak_bytes / 1e6 for row in rows], 0)),
+    ("test loss\n(nats)", lambda rows: spread([row.test_loss for row in rows], 3)),
 )
 
 
@@ -75,7 +75,7 @@ def _cells(rows: list[ResultRow], metrics: Sequence[str]) -> list[str]:
     if not done:
         return [rows[0].status] + [""] * (len(COLUMNS) + len(metrics) - 1)
     return [column(done) for _, column in COLUMNS] + [
-        _spread([row.scores.get(metric) for row in done], 1) for metric in metrics]
+        spread([row.scores.get(metric) for row in done], 1) for metric in metrics]
 
 
 def results_table(rows: Sequence[ResultRow], metrics: Sequence[str]) -> Table:
@@ -121,7 +121,7 @@ def _clean_notes(rows: Sequence[ResultRow]) -> list[str]:
     """Scores without the test examples that have a near duplicate in train, where there are some."""
     notes = []
     for method, group in grouped([row for row in rows if row.status == "ok" and row.near_duplicate_percent]).items():
-        scores = ", ".join(f"{name} {_spread([row.clean_scores.get(name) for row in group], 1)}" for name in group[0].clean_scores)
+        scores = ", ".join(f"{name} {spread([row.clean_scores.get(name) for row in group], 1)}" for name in group[0].clean_scores)
         notes.append(f"{method} without the {group[0].near_duplicate_percent:.1f} % of test examples that have a near duplicate "
                      f"in train: {scores or 'none is left'}")
     return notes
