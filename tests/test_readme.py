@@ -21,9 +21,9 @@ SHELL_BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, flags=re.MULTILINE | re.
 PYTHON_BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 SMALLER = {
-    "transducer.train": "--train-limit 16 --valid-limit 8 --test-limit 8 --epochs 1 --max-target-tokens 12",
-    "transducer.compare": "--train-limit 16 --valid-limit 8 --test-limit 8 --epochs 1 --max-target-tokens 12",
-    "transducer.evaluate": "--test-limit 8 --max-target-tokens 12",
+    "transducer.train": "--train-limit 8 --valid-limit 4 --test-limit 4 --epochs 1 --max-target-tokens 8",
+    "transducer.compare": "--train-limit 8 --valid-limit 4 --test-limit 4 --epochs 1 --max-target-tokens 8",
+    "transducer.evaluate": "--test-limit 4 --max-target-tokens 8",
 }
 """Flags that make a command short; its own flags stay and come first."""
 
