@@ -30,7 +30,7 @@ from transducer.fusion import (
     parameter_count,
 )
 from transducer.fusion.base import pad_nodes
-from transducer.fusion.build import LAYER_READINGS, PROMPT_READINGS, TOKEN_READINGS, WHOLE_FUSIONS
+from transducer.fusion.build import LAYER_READINGS, PROMPT_READINGS, RESIDUALS, TOKEN_READINGS, WHOLE_FUSIONS
 from transducer.gve import LAYERS, GraphVectorizationEngine, PublishedVectorizationEngine
 
 EMBEDDING, FEATURES, RANK, PROMPTS, TOKENS = 24, 12, 8, 3, 7
@@ -39,7 +39,7 @@ EXACT = {"rtol": 0.0, "atol": 1e-12}
 
 PARTS = [*TOKEN_READINGS, *PROMPT_READINGS]
 COMBINATIONS = ["+".join(parts) for size in range(1, len(PARTS) + 1) for parts in itertools.combinations(PARTS, size)]
-TOKEN_COMBINATIONS = [name for name in COMBINATIONS if name != "prompts"]
+WITH_RESIDUAL = ["attention+residual", "residual+prompts", "attention+aligned+residual+prompts"]
 
 
 class Setup:
@@ -70,7 +70,7 @@ class Setup:
         return self.fusion(embeddings, mask, self.engine(batch), batch)
 
 
-@pytest.fixture(params=COMBINATIONS)
+@pytest.fixture(params=[*COMBINATIONS, *WITH_RESIDUAL])
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -168,6 +168,7 @@ def test_another_graph_changes_the_rows_it_belongs_to(name: str) -> None:
     assert torch.equal(difference[[0, 1, 3]], torch.zeros(3, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("name", COMBINATIONS)
 def test_a_row_without_nodes_reads_nothing(name: str) -> None:
     setup = Setup(name, embedding_scale=2.0)
     added = setup.fusion.added_positions
@@ -177,12 +178,23 @@ def test_a_row_without_nodes_reads_nothing(name: str) -> None:
         assert torch.equal(fused[:added], 2 * setup.fusion.prompts.plain)
 
 
+@pytest.mark.parametrize("name", COMBINATIONS)
 def test_no_nodes_at_all(name: str) -> None:
     setup = Setup(name)
     empty = random_batch((0, 0, 0, 0), feature_width=FEATURES, token_count=TOKENS)
     fused = setup(empty)
     assert torch.equal(fused.embeddings[:, setup.fusion.added_positions :], setup.embeddings)
     fused.embeddings.sum().backward()
+
+
+@pytest.mark.parametrize("name", WITH_RESIDUAL)
+def test_the_residual_of_a_token_needs_no_nodes(name: str) -> None:
+    setup = Setup(name, embedding_scale=2.0)
+    setup.batch = random_batch((0, 0, 0, 0), feature_width=FEATURES, token_count=TOKENS)
+    embeddings, fusion = setup.embeddings, setup.fusion
+    residual = normalised(embeddings) @ fusion.residual.weight.T @ fusion.up
+    expected = embeddings + 2 * setup.mask.unsqueeze(-1) * residual
+    torch.testing.assert_close(setup().embeddings[:, fusion.added_positions :], expected, rtol=0, atol=1e-11)
 
 
 def test_the_embedding_scale_multiplies_what_is_added(name: str) -> None:
@@ -230,11 +242,12 @@ def attend(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 
 
 def normalised(vector: Tensor) -> Tensor:
-    return vector / (vector.square().mean() + 1e-6).sqrt()
+    return vector / (vector.square().mean(-1, keepdim=True) + 1e-6).sqrt()
 
 
-def test_the_default_fusion_computes_its_equations() -> None:
-    setup = Setup(INPUT_FUSION, embedding_scale=1.5)
+@pytest.mark.parametrize("name", [INPUT_FUSION, "attention+aligned+residual+prompts"])
+def test_the_parts_together_compute_their_equations(name: str) -> None:
+    setup = Setup(name, embedding_scale=1.5)
     fusion = setup.fusion
     with torch.no_grad():
         attention, aligned, prompts = fusion.readings["attention"], fusion.readings["aligned"], fusion.prompts
@@ -250,6 +263,8 @@ def test_the_default_fusion_computes_its_equations() -> None:
                 reading = attend(attention.query_weight @ normalised(embedding), keys, values)
                 if node >= 0:
                     reading = reading + aligned.weight @ nodes[node]
+                if fusion.residual is not None:
+                    reading = reading + fusion.residual.weight @ normalised(embedding)
                 expected = embedding + 1.5 * setup.mask[row, token] * (reading @ fusion.up)
                 torch.testing.assert_close(result[row, PROMPTS + token], expected, **EXACT)
             for place in range(PROMPTS):
@@ -373,6 +388,7 @@ def test_counting_agrees_with_building_and_draws_no_random_numbers(combination: 
         ),
         ({"name": "attention+"}, UnknownNameError, r"unknown fusion ''"),
         ({"name": "aligned+aligned"}, ConfigurationError, r"names a part twice"),
+        ({"name": "residual"}, ConfigurationError, "'residual' never reads the graph.*add one of attention, .*, scales, or use"),
         ({"name": "published+aligned"}, ConfigurationError, r"combines 'published', which stands alone"),
         ({"rank": 0}, ConfigurationError, r"rank is 0; expected a whole number"),
         ({"prompt_count": 0}, ConfigurationError, r"prompt_count is 0; expected a whole number"),
@@ -387,9 +403,9 @@ def test_bad_settings(settings: dict[str, object], error: type[TransducerError],
 
 
 def test_every_table_entry_is_covered() -> None:
-    assert set(FUSIONS) == {*PARTS, *LAYER_READINGS, *WHOLE_FUSIONS}  # test_scales.py has those of layers
+    assert set(FUSIONS) == {*PARTS, *RESIDUALS, *LAYER_READINGS, *WHOLE_FUSIONS}  # test_scales.py has those of layers
     assert len(COMBINATIONS) == 15
-    assert all(isinstance(Setup(name).fusion, CombinedFusion) for name in COMBINATIONS)
+    assert all(isinstance(Setup(name).fusion, CombinedFusion) for name in [*COMBINATIONS, *WITH_RESIDUAL])
 
 
 def test_bad_shapes() -> None:

@@ -46,6 +46,11 @@ def test_weights_are_shares_of_the_rows_own_nodes(name: str) -> None:
             assert (found[setup.mask == 0][:, 0] == 1).all(), "padding reads nothing"
 
 
+def test_a_residual_reads_no_node() -> None:
+    with_residual, without = Setup("attention+residual+prompts"), Setup("attention+prompts")
+    assert set(explained(with_residual)) == set(explained(without)) == {"attention", "prompts"}
+
+
 def test_every_part_is_covered() -> None:
     assert set(VALUE_MAPS) == set(TOKEN_READINGS)
 

@@ -199,9 +199,10 @@ def test_a_model_without_known_places_gets_a_clear_error() -> None:
         build_fusion("aligned+scales", embedding_width=8, rank=2, roles={})
 
 
-def test_the_fusion_may_be_scales_alone(backbone: Backbone) -> None:
-    model = build_method("transducer:fusion=scales", backbone, TransducerSettings())
-    assert model.fusion.up is None and model.fusion.added_positions == 0
+@pytest.mark.parametrize("fusion", ["scales", "residual+scales"])
+def test_only_the_scales_may_read_the_graph(backbone: Backbone, fusion: str) -> None:
+    model = build_method(f"transducer:fusion={fusion}", backbone, TransducerSettings())
+    assert (model.fusion.up is None) == (fusion == "scales") and model.fusion.added_positions == 0
     moved_transducer(model)
     batch = tiny.batch_of(backbone, tiny.examples(2))
     model(**batch).loss.backward()

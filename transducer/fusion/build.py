@@ -16,6 +16,7 @@ from transducer.fusion.combined import CombinedFusion
 from transducer.fusion.pooled import PooledReading
 from transducer.fusion.prompts import GraphPrompts
 from transducer.fusion.published import PublishedFusion
+from transducer.fusion.residual import TokenResidual
 from transducer.fusion.scales import LayerScales
 from transducer.gve import GraphVectorizationEngine
 from transducer.gve.base import require_positive
@@ -30,6 +31,9 @@ TOKEN_READINGS: dict[str, type[TokenReading]] = {
 }
 """Parts that give every token a reading of the graph; combine with ``+``."""
 
+RESIDUALS: dict[str, type[TokenResidual]] = {"residual": TokenResidual}
+"""Parts that give every token something of its own; at most one, beside a part that reads the graph."""
+
 PROMPT_READINGS: dict[str, type[GraphPrompts]] = {"prompts": GraphPrompts}
 """Parts that put positions in front; at most one, combines with token readings."""
 
@@ -39,7 +43,13 @@ LAYER_READINGS: dict[str, type[LayerScales]] = {"scales": LayerScales}
 WHOLE_FUSIONS: dict[str, type[PublishedFusion]] = {"published": PublishedFusion}
 """Fusions that stand alone."""
 
-FUSIONS: dict[str, type[nn.Module]] = {**TOKEN_READINGS, **PROMPT_READINGS, **LAYER_READINGS, **WHOLE_FUSIONS}
+FUSIONS: dict[str, type[nn.Module]] = {
+    **TOKEN_READINGS,
+    **RESIDUALS,
+    **PROMPT_READINGS,
+    **LAYER_READINGS,
+    **WHOLE_FUSIONS,
+}
 """Every fusion and fusion part by name."""
 
 INPUT_FUSION = "attention+aligned+prompts"
@@ -60,7 +70,7 @@ def fusion_parts(name: str) -> tuple[str, ...]:
 
     Raises:
         UnknownNameError: a part is not in ``FUSIONS``.
-        ConfigurationError: a part is named twice, or one that stands alone is combined.
+        ConfigurationError: a part is named twice, one that stands alone is combined, or none reads the graph.
     """
     parts = name.split("+")
     for part in parts:
@@ -72,6 +82,12 @@ def fusion_parts(name: str) -> tuple[str, ...]:
     if alone and len(parts) > 1:
         raise ConfigurationError(
             f"fusion {name!r} combines {alone[0]!r}, which stands alone; expected {alone[0]!r} by itself"
+        )
+    if all(part in RESIDUALS for part in parts):
+        readers = [part for part in FUSIONS if part not in RESIDUALS and part not in WHOLE_FUSIONS]
+        raise ConfigurationError(
+            f"fusion {name!r} never reads the graph; expected a part beside it that does; add one of {', '.join(readers)}, or use "
+            "the method no-graph"
         )
     return tuple(part for part in FUSIONS if part in parts)
 
@@ -118,6 +134,7 @@ def build_fusion(
     if parts[0] in WHOLE_FUSIONS:
         return WHOLE_FUSIONS[parts[0]](embedding_width)
     prompts = [PROMPT_READINGS[part] for part in parts if part in PROMPT_READINGS]
+    residuals = [RESIDUALS[part] for part in parts if part in RESIDUALS]
     scales = [LAYER_READINGS[part] for part in parts if part in LAYER_READINGS]
     if scales and not roles:
         raise ConfigurationError(
@@ -130,6 +147,7 @@ def build_fusion(
         {part: TOKEN_READINGS[part] for part in parts if part in TOKEN_READINGS},
         prompts[0] if prompts else None,
         prompt_count=prompt_count,
+        residual=residuals[0](embedding_width, rank) if residuals else None,
         scales=scales[0](roles, rank, directions) if scales else None,
         embedding_scale=embedding_scale,
         initial_prompts=initial_prompts,

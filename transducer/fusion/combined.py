@@ -2,7 +2,8 @@
 
 After Yusuf and Jiang, "Transducer Tuning", 2024 (arXiv 2412.13467)::
 
-    E' = E + scale (reading_1 + reading_2 + ...) W_o        W_o = 0 at the start
+    E' = E + scale (reading_1 + reading_2 + ... + residual) W_o        W_o = 0 at the start
+    residual: that of the part ``residual``, if it takes part
     in front of E': the prompts of the part ``prompts``, if it takes part
     inside the model, beside E': the factors of the part ``scales``, if it takes part
 
@@ -30,6 +31,7 @@ from torch.nn import functional
 from transducer.errors import ConfigurationError
 from transducer.fusion.base import FusedInput, GraphView, TokenReading, check_graph, check_tokens
 from transducer.fusion.prompts import GraphPrompts
+from transducer.fusion.residual import TokenResidual
 from transducer.fusion.scales import LayerScales
 from transducer.gve.base import require_positive, unit_rms
 
@@ -49,6 +51,7 @@ class CombinedFusion(nn.Module):
         readings: classes of the token parts by name, possibly none.
         prompts: class of the prompt part, or ``None``.
         prompt_count: ``k``; only read with ``prompts``.
+        residual: the part ``residual``, or ``None``.
         scales: the part ``scales``, or ``None``.
         embedding_scale: root mean square of the backbone's embeddings. What is added is multiplied by it, so that one
             learning rate suits backbones whose embeddings differ in scale (T5 models: about 1 to 10). Positive.
@@ -73,6 +76,7 @@ class CombinedFusion(nn.Module):
         prompts: type[GraphPrompts] | None,
         *,
         prompt_count: int = 10,
+        residual: TokenResidual | None = None,
         scales: LayerScales | None = None,
         embedding_scale: float = 1.0,
         initial_prompts: Tensor | None = None,
@@ -93,9 +97,11 @@ class CombinedFusion(nn.Module):
         if prompts is not None:
             base = None if initial_prompts is None else initial_prompts / self.embedding_scale
             self.prompts = prompts(embedding_width, rank, prompt_count, base)
+        self.residual = residual
         self.scales = scales
-        # Nothing would train it where neither tokens nor prompts read the graph.
-        self.up = nn.Parameter(torch.zeros(rank, embedding_width)) if self.readings or prompts is not None else None
+        # Nothing would train it where only the scales read the graph.
+        changes_input = bool(self.readings) or prompts is not None or residual is not None
+        self.up = nn.Parameter(torch.zeros(rank, embedding_width)) if changes_input else None
 
     @property
     def added_positions(self) -> int:
@@ -144,7 +150,7 @@ class CombinedFusion(nn.Module):
         Returns:
             Part name -> weights ``[B, T, 1 + M]``, of ``prompts`` ``[B, k, 1 + M]``: that of nothing first, then those of
             the row's nodes in their order, zero beyond them. Padding reads nothing. ``scales``, which read the mean of all
-            nodes, are not among them.
+            nodes, and ``residual``, which reads none, are not among them.
         """
         check_tokens(embeddings, attention_mask, self.embedding_width)
         check_graph(node_vectors, graph_batch, self.rank, attention_mask.shape)
@@ -159,11 +165,14 @@ class CombinedFusion(nn.Module):
 
     def _tokens(self, embeddings: Tensor, attention_mask: Tensor, view: GraphView) -> Tensor:
         """``E' [B, T, D]``, in the number format of ``E``."""
-        if not self.readings:
+        if not self.readings and self.residual is None:
             return embeddings
         exact = embeddings.to(self.up.dtype)
         tokens = unit_rms(exact)  # [B, T, D]
-        reading = torch.stack([part(tokens, view) for part in self.readings.values()]).sum(0)  # [B, T, r]
+        found = [part(tokens, view) for part in self.readings.values()]
+        if self.residual is not None:
+            found.append(self.residual(tokens))
+        reading = torch.stack(found).sum(0)  # [B, T, r]
         # Masked by selection: a product would let an infinite or undefined reading through at padding.
         reading = torch.where(attention_mask.unsqueeze(-1).bool(), reading, 0.0)
         scaled = (self.embedding_scale * reading).flatten(0, 1)  # [B T, r]
