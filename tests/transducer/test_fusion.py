@@ -192,7 +192,10 @@ def test_the_residual_of_a_token_needs_no_nodes(name: str) -> None:
     setup = Setup(name, embedding_scale=2.0)
     setup.batch = random_batch((0, 0, 0, 0), feature_width=FEATURES, token_count=TOKENS)
     embeddings, fusion = setup.embeddings, setup.fusion
-    residual = normalised(embeddings) @ fusion.residual.weight.T @ fusion.up
+    attends = "attention" in name
+    known = normalised(embeddings) @ fusion.readings["attention"].query_weight.T if attends else normalised(embeddings)
+    assert fusion.residual.weight.shape == (RANK, RANK if attends else EMBEDDING)
+    residual = known @ fusion.residual.weight.T @ fusion.up
     expected = embeddings + 2 * setup.mask.unsqueeze(-1) * residual
     torch.testing.assert_close(setup().embeddings[:, fusion.added_positions :], expected, rtol=0, atol=1e-11)
 
@@ -264,7 +267,7 @@ def test_the_parts_together_compute_their_equations(name: str) -> None:
                 if node >= 0:
                     reading = reading + aligned.weight @ nodes[node]
                 if fusion.residual is not None:
-                    reading = reading + fusion.residual.weight @ normalised(embedding)
+                    reading = reading + fusion.residual.weight @ attention.query_weight @ normalised(embedding)
                 expected = embedding + 1.5 * setup.mask[row, token] * (reading @ fusion.up)
                 torch.testing.assert_close(result[row, PROMPTS + token], expected, **EXACT)
             for place in range(PROMPTS):

@@ -43,6 +43,10 @@ class AttentionReading(TokenReading):
         nodes, present = view.padded
         return attention_weights(*self._queries_and_keys(tokens, nodes), present, self.null_key)
 
+    def queries(self, tokens: Tensor) -> Tensor:
+        """``Q [B, T, r]`` of normalised token embeddings ``[B, T, D]``."""
+        return functional.linear(tokens, self.query_weight)
+
     def _queries_and_keys(self, tokens: Tensor, nodes: Tensor) -> tuple[Tensor, Tensor]:
         """``[B, T, r]`` and ``[B, M, r]``."""
-        return functional.linear(tokens, self.query_weight), functional.linear(nodes, self.key_weight)
+        return self.queries(tokens), functional.linear(nodes, self.key_weight)

@@ -147,7 +147,7 @@ def build_fusion(
         {part: TOKEN_READINGS[part] for part in parts if part in TOKEN_READINGS},
         prompts[0] if prompts else None,
         prompt_count=prompt_count,
-        residual=residuals[0](embedding_width, rank) if residuals else None,
+        residual=residuals[0] if residuals else None,
         scales=scales[0](roles, rank, directions) if scales else None,
         embedding_scale=embedding_scale,
         initial_prompts=initial_prompts,

@@ -38,6 +38,9 @@ from transducer.gve.base import require_positive, unit_rms
 if TYPE_CHECKING:
     from transducer.tensors import GraphBatch
 
+QUERIES = "attention"
+"""The token part whose queries the part ``residual`` shares, if it takes part."""
+
 PROMPTS = "prompts"
 """The name of the prompt part's weights in ``CombinedFusion.explain``."""
 
@@ -51,7 +54,7 @@ class CombinedFusion(nn.Module):
         readings: classes of the token parts by name, possibly none.
         prompts: class of the prompt part, or ``None``.
         prompt_count: ``k``; only read with ``prompts``.
-        residual: the part ``residual``, or ``None``.
+        residual: class of the part ``residual``, or ``None``.
         scales: the part ``scales``, or ``None``.
         embedding_scale: root mean square of the backbone's embeddings. What is added is multiplied by it, so that one
             learning rate suits backbones whose embeddings differ in scale (T5 models: about 1 to 10). Positive.
@@ -76,7 +79,7 @@ class CombinedFusion(nn.Module):
         prompts: type[GraphPrompts] | None,
         *,
         prompt_count: int = 10,
-        residual: TokenResidual | None = None,
+        residual: type[TokenResidual] | None = None,
         scales: LayerScales | None = None,
         embedding_scale: float = 1.0,
         initial_prompts: Tensor | None = None,
@@ -97,7 +100,7 @@ class CombinedFusion(nn.Module):
         if prompts is not None:
             base = None if initial_prompts is None else initial_prompts / self.embedding_scale
             self.prompts = prompts(embedding_width, rank, prompt_count, base)
-        self.residual = residual
+        self.residual = None if residual is None else residual(rank if QUERIES in self.readings else embedding_width, rank)
         self.scales = scales
         # Nothing would train it where only the scales read the graph.
         changes_input = bool(self.readings) or prompts is not None or residual is not None
@@ -171,7 +174,7 @@ class CombinedFusion(nn.Module):
         tokens = unit_rms(exact)  # [B, T, D]
         found = [part(tokens, view) for part in self.readings.values()]
         if self.residual is not None:
-            found.append(self.residual(tokens))
+            found.append(self.residual(self.readings[QUERIES].queries(tokens) if QUERIES in self.readings else tokens))
         reading = torch.stack(found).sum(0)  # [B, T, r]
         # Masked by selection: a product would let an infinite or undefined reading through at padding.
         reading = torch.where(attention_mask.unsqueeze(-1).bool(), reading, 0.0)
