@@ -13,9 +13,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
+LONGEST = ("test_readme.py", "test_resuming.py", "test_compare.py", "test_training.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file first: files are dealt out to processes in this order, and one begun last would have them wait."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    """The longest files first: they are dealt out to processes in this order, and one begun last would have the others wait."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")
