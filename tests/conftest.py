@@ -13,7 +13,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
-LONGEST = ("test_readme.py", "test_resuming.py", "test_compare.py", "test_training.py")
+LONGEST = ("test_readme.py", "test_resuming.py", "test_tasks.py", "test_methods.py", "test_robustness.py", "test_compare.py",
+           "test_bad_input.py", "test_families.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
