@@ -1,6 +1,7 @@
 """What holds for every test: no network, a cache of its own, one thread. Commands run by tests inherit it."""
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,12 @@ LONGEST = ("test_readme.py", "test_resuming.py", "test_tasks.py", "test_methods.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first: they are dealt out to processes in this order, and one begun last would have the others wait."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    """What imports and collection have made stays to the end: a search for garbage, of which each training has one, passes it by."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

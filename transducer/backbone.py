@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 import tempfile
@@ -31,6 +30,7 @@ from checkpoints.errors import MissingModelError
 from .errors import BackboneError, ConfigurationError
 from .families import DECODER_ONLY, ENCODER_DECODER, STATE_SPACE, family_of
 from .feeding import FEEDINGS
+from .measure import hardware
 from .placement import checkpoint_layers, require_map, spread
 from .places import Places
 from .quantization import quantize as quantized
@@ -368,8 +368,8 @@ def choose_precision(backbone: Backbone) -> tuple[str, str]:
     bfloat16 is taken where it is at least 1.15 times faster; a tie keeps float32. The finding is kept in the cache
     folder, so that every run of a model on a machine computes in the same precision.
     """
-    processor = torch.cuda.get_device_name() if backbone.device.type == "cuda" else platform.processor() or platform.machine()
-    key = f"{backbone.fingerprint[:16]} {backbone.device.type} {processor} {torch.get_num_threads()} {torch.__version__}"
+    # Machines of several kinds may share the cache folder.
+    key = f"{backbone.fingerprint[:16]} {backbone.device.type} {hardware()} {torch.get_num_threads()} {torch.__version__}"
     cache = cache_folder() / "precision.json"
     known = _known_ratios(cache)
     if key not in known and int(os.environ.get("WORLD_SIZE", "1")) > 1:
