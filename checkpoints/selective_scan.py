@@ -59,6 +59,19 @@ class _Scan(torch.autograd.Function):
         return of_step, of_driven, of_into, of_out, of_rate.sum(0)
 
 
+def recurrence(step: Tensor, x: Tensor, into: Tensor, out: Tensor, rate: Tensor) -> Tensor:
+    """C_t h_t [B, T, C], in the type of `rate`.
+
+    Args:
+        step: dt [B, T, C], positive.
+        x: what is scanned [B, T, C].
+        into, out: B and C of the recurrence [B, T, N].
+        rate: A [C, N], negative.
+    """
+    step, x, into, out = (tensor.to(rate.dtype).transpose(0, 1).contiguous() for tensor in (step, x, into, out))  # [T, B, *]
+    return _Scan.apply(step, step * x, into, out, rate.T.contiguous()).transpose(0, 1)
+
+
 def selective_scan(step: Tensor, x: Tensor, into: Tensor, out: Tensor, a_log: Tensor, skip: Tensor) -> Tensor:
     """y [B, T, C].
 
@@ -69,9 +82,7 @@ def selective_scan(step: Tensor, x: Tensor, into: Tensor, out: Tensor, a_log: Te
         a_log: [C, N], with A = -exp(a_log).
         skip: D [C].
     """
-    step, x, into, out = (tensor.to(skip.dtype).transpose(0, 1).contiguous() for tensor in (step, x, into, out))  # [T, B, *]
-    scanned = _Scan.apply(step, step * x, into, out, -a_log.exp().T.contiguous())
-    return (scanned + skip * x).transpose(0, 1)
+    return recurrence(step, x, into, out, -a_log.exp().to(skip.dtype)) + skip * x.to(skip.dtype)
 
 
 def mixed(mixer, hidden: Tensor) -> Tensor:

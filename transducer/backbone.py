@@ -27,6 +27,7 @@ from transformers.utils import logging as library_logging
 import checkpoints
 from checkpoints.errors import MissingModelError
 
+from . import scan
 from .errors import BackboneError, ConfigurationError
 from .families import DECODER_ONLY, ENCODER_DECODER, STATE_SPACE, family_of
 from .feeding import FEEDINGS
@@ -65,6 +66,7 @@ class Backbone:
         self._input_device: torch.device | None = None
         self.family = family_of(model.config.model_type, name)
         self.feeding = FEEDINGS[self.family.kind](model)
+        scan.install(model)
         model.requires_grad_(False)
         model.eval()
         # `generate` fills what its caller leaves open from here, and hub models carry settings of their own.
