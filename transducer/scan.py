@@ -26,7 +26,7 @@ def install(model: nn.Module) -> None:
     """Has the layers of a model scan by `scan` where they can; nothing on models that have none. It is done once per module of
     the library, and for all models of it."""
     for module in {type(part).__module__ for part in model.modules()}:
-        library = getattr(sys.modules[module], NAME, None)
+        library = getattr(sys.modules.get(module), NAME, None)
         if library is not None and not hasattr(library, "of_the_library"):
             setattr(sys.modules[module], NAME, _chosen(library))
 
