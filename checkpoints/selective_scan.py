@@ -18,6 +18,19 @@ from torch import Tensor
 from torch.nn import functional
 
 
+def _passed(step: Tensor, driven: Tensor, into: Tensor, out: Tensor, rate: Tensor, states: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """C_t h_t [T, B, C] and the last state [B, N, C]; every state goes into `states` [T, B, N, C] where there are such."""
+    steps, batch, channels = step.shape
+    state = step.new_zeros(batch, rate.shape[0], channels)
+    result, decay = torch.empty_like(step), torch.empty_like(state)
+    for place in range(steps):
+        torch.mul(step[place].unsqueeze(1), rate, out=decay).exp_()
+        state = torch.mul(decay, state, out=state if states is None else states[place])
+        state.addcmul_(driven[place].unsqueeze(1), into[place].unsqueeze(2))
+        torch.bmm(out[place].unsqueeze(1), state, out=result[place].unsqueeze(1))
+    return result, state
+
+
 class _Scan(torch.autograd.Function):
     """(step, driven, into, out, decay) -> y; shapes as in `selective_scan`, steps first, all in one type."""
 
@@ -25,13 +38,7 @@ class _Scan(torch.autograd.Function):
     def forward(ctx, step, driven, into, out, rate):
         steps, batch, channels = step.shape
         states = step.new_empty(steps, batch, rate.shape[0], channels)
-        state = step.new_zeros(states.shape[1:])
-        result, decay = torch.empty_like(step), torch.empty_like(state)
-        for place in range(steps):
-            torch.mul(step[place].unsqueeze(1), rate, out=decay).exp_()
-            state = torch.mul(decay, state, out=states[place])
-            state.addcmul_(driven[place].unsqueeze(1), into[place].unsqueeze(2))
-            torch.bmm(out[place].unsqueeze(1), state, out=result[place].unsqueeze(1))
+        result, _ = _passed(step, driven, into, out, rate, states)
         ctx.save_for_backward(step, driven, into, out, rate, states)
         return result
 
@@ -59,8 +66,8 @@ class _Scan(torch.autograd.Function):
         return of_step, of_driven, of_into, of_out, of_rate.sum(0)
 
 
-def recurrence(step: Tensor, x: Tensor, into: Tensor, out: Tensor, rate: Tensor) -> Tensor:
-    """C_t h_t [B, T, C], in the type of `rate`.
+def recurrence(step: Tensor, x: Tensor, into: Tensor, out: Tensor, rate: Tensor) -> tuple[Tensor, Tensor | None]:
+    """C_t h_t [B, T, C], in the type of `rate`, and without gradients the last state [B, C, N]; no other is kept then.
 
     Args:
         step: dt [B, T, C], positive.
@@ -69,7 +76,11 @@ def recurrence(step: Tensor, x: Tensor, into: Tensor, out: Tensor, rate: Tensor)
         rate: A [C, N], negative.
     """
     step, x, into, out = (tensor.to(rate.dtype).transpose(0, 1).contiguous() for tensor in (step, x, into, out))  # [T, B, *]
-    return _Scan.apply(step, step * x, into, out, rate.T.contiguous()).transpose(0, 1)
+    rate = rate.T.contiguous()
+    if torch.is_grad_enabled():
+        return _Scan.apply(step, step * x, into, out, rate).transpose(0, 1), None
+    result, state = _passed(step, step * x, into, out, rate)
+    return result.transpose(0, 1), state.transpose(1, 2)
 
 
 def selective_scan(step: Tensor, x: Tensor, into: Tensor, out: Tensor, a_log: Tensor, skip: Tensor) -> Tensor:
@@ -82,7 +93,8 @@ def selective_scan(step: Tensor, x: Tensor, into: Tensor, out: Tensor, a_log: Te
         a_log: [C, N], with A = -exp(a_log).
         skip: D [C].
     """
-    return recurrence(step, x, into, out, -a_log.exp().to(skip.dtype)) + skip * x.to(skip.dtype)
+    result, _ = recurrence(step, x, into, out, -a_log.exp().to(skip.dtype))
+    return result + skip * x.to(skip.dtype)
 
 
 def mixed(mixer, hidden: Tensor) -> Tensor:

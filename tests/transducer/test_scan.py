@@ -1,4 +1,4 @@
-"""The scan of Mamba's layers that takes the place of the library's while there are gradients."""
+"""The scan of Mamba's layers that takes the place of the library's."""
 from __future__ import annotations
 
 import sys
@@ -59,17 +59,33 @@ def test_values_and_all_gradients_are_those_of_the_library(backbone: Backbone, m
             torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
 
 
-def test_without_gradients_the_library_scans(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_gradients_answers_go_on_from_the_library_s_states(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logits of a whole input, then of tokens that read the states it has left."""
+    place = module_of(backbone)
+    ours = getattr(place, NAME)
+    torch.manual_seed(0)
+    inputs = torch.randn(2, 7, backbone.width)
+    found = []
+    for way in (ours, ours.of_the_library):
+        monkeypatch.setattr(place, NAME, way)
+        with torch.no_grad():
+            first = backbone.model(inputs_embeds=inputs[:, :5], use_cache=True)
+            cache = {name: first[name] for name in ("cache_params", "past_key_values") if name in first}
+            later = [backbone.model(inputs_embeds=inputs[:, [5 + step]], use_cache=True, **cache).logits for step in range(2)]
+        assert cache
+        found.append(torch.cat((first.logits, *later), dim=1))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_state_that_is_handed_on_with_gradients_is_the_library_s(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*arguments, **named):
         raise AssertionError("scanned here")
 
     monkeypatch.setattr("transducer.scan.recurrence", never)
-    inputs = torch.randn(2, 5, backbone.width)
-    with torch.no_grad():
-        backbone.model(inputs_embeds=inputs, use_cache=False)
-        backbone.model(inputs_embeds=inputs, use_cache=True)
+    inputs = torch.randn(2, 5, backbone.width, requires_grad=True)
+    backbone.model(inputs_embeds=inputs, use_cache=True)
     with pytest.raises(AssertionError, match="scanned here"):
-        backbone.model(inputs_embeds=inputs.requires_grad_(), use_cache=False)
+        backbone.model(inputs_embeds=inputs, use_cache=False)
 
 
 def test_it_is_put_in_place_once(backbone: Backbone) -> None:
