@@ -33,8 +33,8 @@ class NoSettings:
 class TransducerSettings:
     """What makes up a transducer; saved with it."""
 
-    fusion: str = option("attention+aligned+prompts+scales", "fusion parts joined by +, or 'published' (the paper's code); without "
-                         "scales nothing behind the input is changed")
+    fusion: str = option("attention+aligned+residual+prompts+scales", "fusion parts joined by +, or 'published' (the paper's code); "
+                         "without scales nothing behind the input is changed")
     layer: str = option("gatv2", "graph layer of the GVE; the paper: gatv2")
     layer_count: int = option(2, "graph layers in a row; 0: projected node features as they are; the paper: 1", minimum=0)
     heads: int = option(1, "attention heads of a graph layer; the paper: 1", minimum=1)

@@ -272,5 +272,5 @@ def test_reading_returns_what_was_written(tmp_path: Path) -> None:
 
 def test_transducers_are_the_methods_with_this_artefact() -> None:
     found = {name for name in METHODS if issubclass(method_class(name), TransducerModel)}
-    assert found == {"transducer", "no-gve", "no-abfl", "linear-gve", "no-scales", "no-edges", "ast-only", "no-align", "other-graph", "mirrored-edges",
+    assert found == {"transducer", "no-gve", "no-abfl", "linear-gve", "no-scales", "no-edges", "ast-only", "no-align", "no-residual", "other-graph", "mirrored-edges",
                      "random-features", "published"}

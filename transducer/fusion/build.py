@@ -52,7 +52,7 @@ FUSIONS: dict[str, type[nn.Module]] = {
 }
 """Every fusion and fusion part by name."""
 
-INPUT_FUSION = "attention+aligned+prompts"
+INPUT_FUSION = "attention+aligned+residual+prompts"
 """The fusion of a transducer that changes nothing but what goes into the model."""
 
 DEFAULT_FUSION = f"{INPUT_FUSION}+scales"

@@ -43,6 +43,7 @@ METHODS = {
     "no-edges": "transducer:WithoutEdges",
     "ast-only": "transducer:SyntaxOnly",
     "no-align": "transducer:WithoutAlignment",
+    "no-residual": "transducer:WithoutResidual",
     "other-graph": "controls:OtherGraph",
     "mirrored-edges": "controls:MirroredEdges",
     "random-features": "controls:RandomFeatures",

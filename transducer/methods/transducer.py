@@ -24,7 +24,7 @@ class WithoutFusionLayer(TransducerModel):
     """No ABFL: every token reads the mean of its graph's node vectors."""
 
     method = "no-abfl"
-    fixed = {"fusion": "pooled+scales"}
+    fixed = {"fusion": "pooled+residual+scales"}
     search_space = {"rank": (8, 12, 16)}
     artefact = "adapter"
     remark = "no attention, alignment or prompts: every token reads the graph's mean vector"
@@ -70,9 +70,18 @@ class WithoutAlignment(TransducerModel):
     """Tokens find their nodes by attention alone."""
 
     method = "no-align"
-    fixed = {"fusion": "attention+prompts+scales"}
+    fixed = {"fusion": "attention+residual+prompts+scales"}
     artefact = "adapter"
     remark = "without the part that reads the node covering a token"
+
+
+class WithoutResidual(TransducerModel):
+    """Tokens have nothing but what they read from the graph."""
+
+    method = "no-residual"
+    fixed = {"fusion": "attention+aligned+prompts+scales"}
+    artefact = "adapter"
+    remark = "without the residual of a token's own embedding"
 
 
 class PublishedTransducer(TransducerModel):
