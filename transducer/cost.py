@@ -111,7 +111,7 @@ def _work() -> int:
     request = json.loads(sys.stdin.read())
     settings = resolve(RunSettings, request["settings"])
     backbone = backbone_for(settings)
-    preparer = Preparer(backbone, get_task(settings.task), settings.max_source_tokens, settings.max_target_tokens)
+    preparer = Preparer(backbone, get_task(settings.task), settings.max_source_tokens, settings.max_target_tokens, settings.reach)
     report = PreparationReport()
     prepared = preparer.with_labels([Example(**example) for example in request["examples"]], report)
     import torch

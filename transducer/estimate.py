@@ -33,7 +33,7 @@ from .adapted_model import AdaptedModel
 from .backbone import LOADERS, Backbone, backbone_files
 from .config import RunSettings
 from .families import STATE_SPACE, family_of
-from .fusion import FusedInput
+from .fusion import FurtherStates, FusedInput, fusion_parts
 from .measure import resident_bytes
 from .methods import build_method
 from .placement import checkpoint_layers
@@ -217,7 +217,11 @@ def _fused(adapted: AdaptedModel, settings: RunSettings, rows: int, length: int,
     if adapted.reads_graph and adapted.fusion.scales is not None:
         scales = {role: torch.ones(rows, count, width, requires_grad=training)
                   for role, (width, count) in adapted.backbone.places.roles.items()}
-    return FusedInput(embeddings, torch.ones(rows, front + length, dtype=torch.long), scales)
+    further = None
+    if adapted.reads_graph and "beyond" in fusion_parts(adapted.settings.fusion):
+        count = min(settings.reach, adapted.settings.beyond or settings.reach)
+        further = FurtherStates(torch.zeros(rows, count, adapted.backbone.width), torch.ones(rows, count, dtype=torch.long))
+    return FusedInput(embeddings, torch.ones(rows, front + length, dtype=torch.long), scales, further)
 
 
 def _training_bytes(adapted: AdaptedModel, settings: RunSettings, length: int) -> int:
@@ -236,8 +240,9 @@ def _step_bytes(adapted: AdaptedModel, settings: RunSettings, length: int, by_em
     labels = torch.ones(rows, settings.max_target_tokens, dtype=torch.long)
     with LiveBytes() as live:
         if by_embeddings:
-            embeddings, mask, scales = _fused(adapted, settings, rows, length, training=True)
-            loss = backbone.forward(embeddings, mask, labels, scales).loss
+            fused = _fused(adapted, settings, rows, length, training=True)
+            embeddings = fused.embeddings
+            loss = backbone.forward(embeddings, fused.attention_mask, labels, fused.scales, fused.further).loss
         else:
             ids = torch.ones(rows, length, dtype=torch.long)
             loss = adapted(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
@@ -257,7 +262,7 @@ def _reading_bytes(adapted: AdaptedModel, settings: RunSettings, length: int) ->
     backbone, rows = adapted.backbone, EVALUATION_BATCH * settings.batch_size
     rows *= 1 if backbone.encoder_decoder else settings.beams
     with LiveBytes() as live, backbone.autocast():
-        embeddings, mask, scales = _fused(adapted, settings, rows, length, training=False)
+        embeddings, mask, scales, _ = _fused(adapted, settings, rows, length, training=False)
         backbone.places.multiply(scales)
         if backbone.encoder_decoder:
             output = backbone.feeding.encode(embeddings, mask)
@@ -275,9 +280,9 @@ def _cache_bytes(adapted: AdaptedModel, settings: RunSettings) -> int:
     if not backbone.encoder_decoder:
         return _held(_reading_bytes(adapted, settings, settings.max_source_tokens + settings.max_target_tokens)[1].past_key_values)
     with backbone.autocast():
-        embeddings, mask, scales = _fused(adapted, settings, rows, settings.max_source_tokens, training=False)
+        embeddings, mask, scales, further = _fused(adapted, settings, rows, settings.max_source_tokens, training=False)
         backbone.places.multiply(scales)
-        states = backbone.feeding.encode(embeddings, mask)
+        states, mask = backbone.feeding.encode_with(further, embeddings, mask)
         written = torch.ones(rows, settings.max_target_tokens, dtype=torch.long)
         output = backbone.model(encoder_outputs=states, attention_mask=mask, decoder_input_ids=written, use_cache=True)
         return _held(output.past_key_values) + states[0].untyped_storage().nbytes()

@@ -80,7 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
     splits = load_source(options.data, task, language=options.language or None, columns=settings.column_names(),
                          progress=not options.quiet)
     examples = limited(splits.test, settings.test_limit)
-    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)
+    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens,
+                        model.settings.reach)
     predictions = predict(model, preparer, [(example.source, example.language) for example in examples],
                           beams=settings.beams, progress=not options.quiet)
     scores = score_predictions(task, predictions, [example.target for example in examples],

@@ -119,7 +119,8 @@ def _write_embeddings(model: TransducerModel, options: argparse.Namespace) -> No
     task = get_task(model.task or TrainSettings.task)
     settings = resolve(TrainSettings, given).for_task(task)
     requests = read_requests(options.embeddings, task, options.language)
-    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)
+    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens,
+                        model.settings.reach)
     found = fused_prompts(model, preparer, requests, progress=True)
     write_prompt_embeddings(options.to_embeddings, found, {
         "model": options.base_model or model.backbone.name, "model_fingerprint": model.backbone.fingerprint, "hidden": model.backbone.width,

@@ -22,7 +22,9 @@ from transformers import GenerationConfig
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput, CausalLMOutput
 
+from .errors import BackboneError
 from .families import DECODER_ONLY, ENCODER_DECODER, STATE_SPACE
+from .fusion.base import FurtherStates
 from .tensors import IGNORED_LABEL
 
 
@@ -37,11 +39,12 @@ class Feeding(ABC):
         self.base = base
 
     @abstractmethod
-    def forward(self, embeddings: Tensor, mask: Tensor, labels: Tensor):
-        """`loss` (nats, mean over target tokens) and `logits` [B, L, V] of labels [B, L]."""
+    def forward(self, embeddings: Tensor, mask: Tensor, labels: Tensor, further: FurtherStates | None):
+        """`loss` (nats, mean over target tokens) and `logits` [B, L, V] of labels [B, L]; `further` is for a decoder that reads
+        an encoder's states."""
 
     @abstractmethod
-    def generate(self, embeddings: Tensor, mask: Tensor, settings: GenerationConfig) -> Tensor:
+    def generate(self, embeddings: Tensor, mask: Tensor, settings: GenerationConfig, further: FurtherStates | None) -> Tensor:
         """Generated ids [B, <= max_new_tokens + 1]."""
 
     @abstractmethod
@@ -61,12 +64,24 @@ class EncoderDecoderFeeding(Feeding):
         """Encoder states [B, T, D]."""
         return self.base.get_encoder()(inputs_embeds=embeddings, attention_mask=mask)
 
-    def forward(self, embeddings, mask, labels):
-        return self.base(inputs_embeds=embeddings, attention_mask=mask, labels=labels)
+    def forward(self, embeddings, mask, labels, further):
+        if further is None:
+            return self.base(inputs_embeds=embeddings, attention_mask=mask, labels=labels)
+        states, mask = self.encode_with(further, embeddings, mask)
+        return self.base(encoder_outputs=states, attention_mask=mask, labels=labels)
 
-    def generate(self, embeddings, mask, settings):
-        return self.base.generate(encoder_outputs=self.encode(embeddings, mask), attention_mask=mask,
-                                  past_key_values=decoding_cache(self.base), generation_config=settings)
+    def generate(self, embeddings, mask, settings, further):
+        states, mask = self.encode_with(further, embeddings, mask)
+        return self.base.generate(encoder_outputs=states, attention_mask=mask, past_key_values=decoding_cache(self.base),
+                                  generation_config=settings)
+
+    def encode_with(self, further: FurtherStates | None, embeddings: Tensor, mask: Tensor) -> tuple[BaseModelOutput, Tensor]:
+        """What the decoder attends to, behind the encoder's states those that are given beside them, and its mask."""
+        encoded = self.encode(embeddings, mask)
+        if further is None:
+            return encoded, mask
+        states = torch.cat((encoded.last_hidden_state, further.states.to(encoded.last_hidden_state.dtype)), dim=1)
+        return BaseModelOutput(last_hidden_state=states), torch.cat((mask, further.mask.to(mask.dtype)), dim=1)
 
     def forward_tokens(self, model, input_ids, mask, labels):
         return model(input_ids=input_ids, attention_mask=mask, labels=labels)
@@ -79,11 +94,17 @@ class EncoderDecoderFeeding(Feeding):
 class DecoderOnlyFeeding(Feeding):
     """Llama, Qwen, StarCoder, GPT-2 and their relatives."""
 
-    def forward(self, embeddings, mask, labels):
+    def forward(self, embeddings, mask, labels, further):
+        self._take_none(further)
         return self._forward(self.base, embeddings, mask, labels)
 
-    def generate(self, embeddings, mask, settings):
+    def generate(self, embeddings, mask, settings, further):
+        self._take_none(further)
         return self._generate(self.base, embeddings, mask, settings)
+
+    def _take_none(self, further: FurtherStates | None) -> None:
+        if further is not None:
+            raise BackboneError("a model without an encoder has no place for further states; leave the part 'beyond' out of --fusion")
 
     def forward_tokens(self, model, input_ids, mask, labels):
         return self._forward(model, self.base.get_input_embeddings()(input_ids), mask, labels)

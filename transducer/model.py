@@ -5,6 +5,8 @@
     E', s = ABFL(E[input_ids], H)     [B, k + T, D], role -> [B, P, w]
     answer = frozen model(E'), its keys, values and feed-forward blocks multiplied by s
 
+and, with the part `beyond`, what the frozen encoder makes of the text that the graph covers and the model does not read.
+
 Only the GVE and the ABFL have parameters that are trained. With the default settings the model starts as the frozen
 one behind `k` prompts: `W_o = 0` and `s = 1`, so nothing else is changed until training changes it.
 """
@@ -26,7 +28,7 @@ from checkpoints.artefact_card import is_public
 from .backbone import Backbone, load_backbone
 from .compatibility import backbone_record, check_backbone
 from .config import TransducerSettings, require_fields, resolve
-from .errors import ConfigurationError
+from .errors import BackboneError, ConfigurationError
 from .features import node_features
 from .fusion import FusedInput, build_fusion, fusion_parts, sizes_within_budget
 from .gve import GraphVectorizationEngine
@@ -35,7 +37,7 @@ from .gve.published import PublishedVectorizationEngine
 from .hub import located, push
 from .adapted_model import InputModel, growing
 from .places import Role
-from .tensors import GraphBatch, graph_batch
+from .tensors import Beyond, GraphBatch, graph_batch
 
 
 class TransducerModel(InputModel):
@@ -66,6 +68,9 @@ class TransducerModel(InputModel):
         self.gve = sized_gve(self.sized, width, engine)
         self.fusion = sized_fusion(self.sized, width, roles, backbone.embedding_scale,
                                    sampled_embeddings(backbone, settings.prompts))
+        if "beyond" in fusion_parts(settings.fusion) and not backbone.encoder_decoder:
+            raise BackboneError(f"the fusion part 'beyond' gives the decoder further states of an encoder, and {backbone.name} has no "
+                                "encoder; leave it out of --fusion, or choose an encoder-decoder")
         self.recorded = dict(NOTHING_RECORDED)
         self._enabled = True
 
@@ -82,6 +87,9 @@ class TransducerModel(InputModel):
     @classmethod
     def make_settings(cls, given: dict, transducer: TransducerSettings) -> TransducerSettings:
         require_fields(TransducerSettings, given)
+        if given.get("reach", transducer.reach) != transducer.reach:
+            raise ConfigurationError(f"reach={given['reach']} stands behind a method, and how far graphs reach is one for all methods of "
+                                     f"a command; give --reach {given['reach']} to the command")
         return resolve(TransducerSettings, asdict(transducer) | cls.fixed | given)
 
     def fused(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> FusedInput:
@@ -89,7 +97,7 @@ class TransducerModel(InputModel):
         embeddings = self.backbone.model.get_input_embeddings()(input_ids)
         if not self._enabled:
             return FusedInput(embeddings, attention_mask)
-        graphs = self._graphs(input_ids, graph)
+        graphs = replace(self._graphs(input_ids, graph), beyond=self._beyond(graph))
         return self.fusion(embeddings, attention_mask, self.gve(graphs), graphs)
 
     @torch.no_grad()
@@ -102,6 +110,17 @@ class TransducerModel(InputModel):
     def _graphs(self, input_ids: Tensor, graph: dict[str, Tensor]) -> GraphBatch:
         batch = graph | {"input_ids": input_ids}
         return graph_batch(batch, node_features(self.backbone.embedding_weight, batch))
+
+    def _beyond(self, graph: dict[str, Tensor]) -> Beyond | None:
+        """The tokens beyond the window that the settings let through, for the part `beyond`."""
+        if "beyond" not in fusion_parts(self.settings.fusion):
+            return None
+        ids, order = graph["graph_beyond_ids"], graph["graph_beyond_order"]  # [B, L], -1 behind shorter rows
+        order = order[:, :self.settings.beyond or order.shape[1]]  # [B, K]
+        places = order.clamp(min=0)
+        states = self.backbone.states(ids.clamp(min=0), (ids >= 0).long())
+        return Beyond(states.gather(1, places.unsqueeze(-1).expand(-1, -1, states.shape[-1])),
+                      torch.where(order < 0, -1, graph["graph_beyond_node"].gather(1, places)), (order >= 0).long())
 
     @contextmanager
     def disabled(self) -> Iterator[None]:

@@ -61,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     from .prepare import Preparer
 
     model = load_saved(options, folder)
-    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens)
+    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens,
+                        model.settings.reach)
     answer = predict(model, preparer, [(source, language)], beams=settings.beams)[0]
     if options.explain:
         from .explanation.writing import write_explanation

@@ -43,16 +43,17 @@ class PreparationReport:
 
 
 class Preparer:
-    """Text and graphs for one task, one backbone's tokenizer, and given limits in tokens."""
+    """Text and graphs for one task, one backbone's tokenizer, and given limits in tokens; `reach` is that of the graph beyond
+    what the model reads."""
 
-    def __init__(self, backbone: Backbone, task: Task, max_source_tokens: int, max_target_tokens: int):
+    def __init__(self, backbone: Backbone, task: Task, max_source_tokens: int, max_target_tokens: int, reach: int = 0):
         self.text = TextEncoder(backbone.tokenizer, task.placeholder, max_source_tokens, max_target_tokens,
-                                framed=bool(task.frames), encoder_decoder=backbone.encoder_decoder)
+                                framed=bool(task.frames), encoder_decoder=backbone.encoder_decoder, reach=reach)
         self._task = task
         self._bags = NodeBags(backbone.tokenizer)
 
     def model_input(self, source: str, language: str, report: PreparationReport) -> tuple[EncodedSource, PreparedExample]:
-        """The input made from a source: its tokens, and the graph of the text that the model sees."""
+        """The input made from a source: its tokens, and the graph of the text that the model sees and of what is within reach."""
         encoded = self.text.encode_source(self._task.model_input(source), self._task.frame(language, self.text.form.gap is not None))
         begin = time.perf_counter()
         graph = extract(encoded.text, language)

@@ -95,7 +95,7 @@ def check_carries_all(model: InputModel) -> None:
     """Raises BackboneError for a transducer of which prompt embeddings are only a part."""
     from .fusion import INPUT_FUSION
 
-    if model.fusion.scales is not None:
+    if model.fusion.scales is not None:  # `beyond` is refused with the model, which has no encoder
         raise BackboneError(f"the fusion {model.settings.fusion!r} also multiplies signals inside the model, which no prompt embeddings "
                             f"can carry; train with --fusion {INPUT_FUSION} for such servers")
 
@@ -117,7 +117,7 @@ def fused_prompts(model: InputModel, preparer: Preparer, requests: Sequence[Requ
         prepared = preparer.model_input(request.source, request.language, report)[1]
         batch = {name: tensor.to(model.backbone.device) for name, tensor in collate([prepared]).items()}
         with torch.no_grad():
-            embeddings, mask, _ = model.fused(**batch)
+            embeddings, mask, *_ = model.fused(**batch)
         found[request.id] = embeddings[0][mask[0].bool()].float().cpu().contiguous()
     return found
 

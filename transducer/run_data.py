@@ -47,7 +47,7 @@ class SharedData:
 
     def __init__(self, settings: RunSettings, task: Task, data: Data, backbone: Backbone, console: Console):
         self._settings, self._task, self._console = settings, task, console
-        self._preparer = Preparer(backbone, task, settings.max_source_tokens, settings.max_target_tokens)
+        self._preparer = Preparer(backbone, task, settings.max_source_tokens, settings.max_target_tokens, settings.reach)
         self.examples, self._skipped = self._within_limits(data)
         if settings.decontaminate:
             self.examples = self._decontaminated(self.examples)

@@ -137,7 +137,7 @@ class SingleRun:
         """Loss, where the method has one, answers and scores on the test examples."""
         row, settings, data = self.row, self._settings, self._data
         examples, batch_size = data.examples.test, 4 * settings.batch_size
-        preparer = Preparer(self._backbone, self._task, settings.max_source_tokens, settings.max_target_tokens)
+        preparer = Preparer(self._backbone, self._task, settings.max_source_tokens, settings.max_target_tokens, settings.reach)
         if model.has_loss:
             losses: list[ExampleLoss] = []
             row.test_loss = evaluation_loss(model, data.test, batch_size, losses if self._keep_losses else None)

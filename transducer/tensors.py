@@ -13,6 +13,7 @@ import torch
 
 from cpg import CodePropertyGraph
 
+from .beyond import by_worth
 from .gve.relations import RELATIONS
 from .text import EncodedSource
 
@@ -27,7 +28,8 @@ class GraphBatch:
 
     `features` [N, F] frozen node vectors; `node_graph` [N] the row of the batch a node belongs to, non-decreasing;
     `edge_source`, `edge_target`, `edge_relation` [E], the last an index into `RELATIONS`; `token_node` [B, T] the
-    innermost node that covers a token, -1 where none; `batch_size` B.
+    innermost node that covers a token, -1 where none; `batch_size` B; `beyond` what lies beyond the window, None where nothing
+    asks for it.
     """
 
     features: torch.Tensor
@@ -37,11 +39,29 @@ class GraphBatch:
     edge_relation: torch.Tensor
     token_node: torch.Tensor
     batch_size: int
+    beyond: Beyond | None = None
+
+
+@dataclass
+class Beyond:
+    """Tokens of the graph's text that the model does not read, as the frozen model's encoder sees them.
+
+    `states` [B, K, D]; `node` [B, K] the innermost node that covers a token, -1 where none or where there is no token;
+    `mask` [B, K], one where there is a token.
+    """
+
+    states: torch.Tensor
+    node: torch.Tensor
+    mask: torch.Tensor
 
 
 @dataclass(frozen=True)
 class GraphArrays:
-    """One graph: node `n` has the tokens `bag_ids[bag_offsets[n]:bag_offsets[n + 1]]` with `bag_weights` that sum to 1."""
+    """One graph: node `n` has the tokens `bag_ids[bag_offsets[n]:bag_offsets[n + 1]]` with `bag_weights` that sum to 1.
+
+    Of the tokens beyond the window, in the order of the text: `beyond_ids`, the innermost node that covers each, and
+    `beyond_order`, their places by their worth (`beyond`).
+    """
 
     bag_ids: np.ndarray         # [M] token ids of node texts and type words
     bag_weights: np.ndarray     # [M] float32
@@ -50,6 +70,9 @@ class GraphArrays:
     edge_target: np.ndarray     # [E]
     edge_relation: np.ndarray   # [E]
     token_node: np.ndarray      # [T]
+    beyond_ids: np.ndarray      # [L]
+    beyond_node: np.ndarray     # [L]
+    beyond_order: np.ndarray    # [L]
 
     @property
     def nbytes(self) -> int:
@@ -101,18 +124,19 @@ class NodeBags:
 
 def graph_arrays(graph: CodePropertyGraph, source: EncodedSource, bags: NodeBags) -> GraphArrays:
     """The graph of `source.text` as arrays, aligned with the tokens of `source` by byte spans."""
-    nodes, edges = graph.nodes, graph.edges
+    nodes, edges, tokens = graph.nodes, graph.edges, source.tokens
     node_start, node_end = np.array(nodes.start_byte, dtype=np.int64), np.array(nodes.end_byte, dtype=np.int64)
-    has_text = np.flatnonzero(source.start_byte >= 0)
-    offset = int(has_text[0]) if len(has_text) else 0
-    starts, ends = source.start_byte[has_text], source.end_byte[has_text]
-    first = offset + np.searchsorted(ends, node_start, side="right")
-    last = offset + np.searchsorted(starts, node_end, side="left")
-    bag_ids, bag_weights, bag_offsets = bags(nodes.type, first, last, source.token_ids)
-    token_node = np.full(len(source.token_ids), -1, dtype=np.int64)
+    first = np.searchsorted(tokens.end_byte, node_start, side="right")
+    last = np.searchsorted(tokens.start_byte, node_end, side="left")
+    bag_ids, bag_weights, bag_offsets = bags(nodes.type, first, last, tokens.ids)
+    covering = np.full(len(tokens.ids), -1, dtype=np.int64)
     # Outer nodes are painted first, so that the innermost one stays; equal spans keep the deeper node, which comes later.
     for node in np.lexsort((np.arange(len(node_start)), node_start - node_end)):
-        token_node[first[node]:last[node]] = node
+        covering[first[node]:last[node]] = node
+    token_node = np.full(len(source.token_ids), -1, dtype=np.int64)
+    token_node[source.start_byte >= 0] = covering[source.window]
+    outside = np.delete(np.arange(len(tokens.ids)), source.window)
+    worth = by_worth(graph, first, last, source.window, len(tokens.ids)) if len(outside) else outside
     source_ends, target_ends = np.array(edges.source, dtype=np.int64), np.array(edges.target, dtype=np.int64)
     forward = np.array([_RELATION_INDEX[kind] for kind in edges.kind], dtype=np.int64)
     backward = np.array([_RELATION_INDEX[f"{kind}_REVERSE"] for kind in edges.kind], dtype=np.int64)
@@ -122,6 +146,7 @@ def graph_arrays(graph: CodePropertyGraph, source: EncodedSource, bags: NodeBags
         edge_target=np.concatenate([target_ends, source_ends]),
         edge_relation=np.concatenate([forward, backward]),
         token_node=token_node,
+        beyond_ids=tokens.ids[outside], beyond_node=covering[outside], beyond_order=np.searchsorted(outside, worth),
     )
 
 
@@ -165,8 +190,10 @@ def _joined(graphs: Sequence[GraphArrays]) -> dict[str, torch.Tensor]:
             parts = [part + shift for part, shift in zip(parts, shifts)]
         return torch.from_numpy(np.concatenate(parts))
 
-    token_node = [np.where(graph.token_node >= 0, graph.token_node + shift, -1)
-                  for graph, shift in zip(graphs, node_shift)]
+    def shifted(name: str) -> list[np.ndarray]:
+        rows = [getattr(graph, name) for graph in graphs]
+        return [np.where(row >= 0, row + shift, -1) for row, shift in zip(rows, node_shift)]
+
     return {
         "graph_bag_ids": chain("bag_ids"),
         "graph_bag_weights": chain("bag_weights"),
@@ -175,7 +202,10 @@ def _joined(graphs: Sequence[GraphArrays]) -> dict[str, torch.Tensor]:
         "graph_edge_source": chain("edge_source", node_shift),
         "graph_edge_target": chain("edge_target", node_shift),
         "graph_edge_relation": chain("edge_relation"),
-        "graph_token_node": _padded(token_node, -1),
+        "graph_token_node": _padded(shifted("token_node"), -1),
+        "graph_beyond_ids": _padded([graph.beyond_ids for graph in graphs], -1),
+        "graph_beyond_node": _padded(shifted("beyond_node"), -1),
+        "graph_beyond_order": _padded([graph.beyond_order for graph in graphs], -1),
     }
 
 

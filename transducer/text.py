@@ -23,17 +23,29 @@ AFTER_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
-class EncodedSource:
-    """A source as the backbone reads it.
+class TextTokens:
+    """Tokens of a text, all of it: ids, and the bytes of its UTF-8 form that each covers, blanks in front of a word not
+    counted; each [W]."""
 
-    `text` is what the model sees of the source, the placeholder in its original form (the graph is built from it);
-    `token_ids` [T], those of a frame included;
-    `start_byte`, `end_byte` [T] index the UTF-8 form of `text`, blanks in front of a word not counted, both -1 for
-    tokens that stand for no text; `blank_before_answer` tells whether the answer begins with a blank; `truncated`
-    whether text was cut.
+    ids: np.ndarray
+    start_byte: np.ndarray
+    end_byte: np.ndarray
+
+
+@dataclass(frozen=True)
+class EncodedSource:
+    """A source as the backbone reads it, and as far as the graph reaches.
+
+    `text` is what the graph is built from, the placeholder in its original form: what the model sees of the source and, with
+    a reach, what stands around it; `tokens` are those of `text`, and `window` says which of them the model reads;
+    `token_ids` [T] is the model's input, marks and those of a frame included;
+    `start_byte`, `end_byte` [T] index the UTF-8 form of `text`, both -1 for tokens that stand for no text;
+    `blank_before_answer` tells whether the answer begins with a blank; `truncated` whether the model sees less than the source.
     """
 
     text: str
+    tokens: TextTokens
+    window: slice
     token_ids: np.ndarray
     start_byte: np.ndarray
     end_byte: np.ndarray
@@ -54,10 +66,11 @@ class TextEncoder:
         max_target_tokens: longest target in tokens; longer targets are cut, and then have no end mark.
         framed: whether sources come with a frame that holds the place of the answer.
         encoder_decoder: whether the model reads the source by an encoder.
+        reach: tokens around those that the model reads which the graph is to cover too; as many as there are.
     """
 
     def __init__(self, tokenizer, placeholder: str | None, max_source_tokens: int, max_target_tokens: int,
-                 framed: bool = False, encoder_decoder: bool = True):
+                 framed: bool = False, encoder_decoder: bool = True, reach: int = 0):
         if not getattr(tokenizer, "is_fast", False):
             raise BackboneError(
                 f"the tokenizer {type(tokenizer).__name__} gives no character offsets, which aligning tokens with the "
@@ -65,6 +78,7 @@ class TextEncoder:
         self.tokenizer = tokenizer
         self.max_source_tokens = max_source_tokens
         self.max_target_tokens = max_target_tokens
+        self.reach = reach
         # The statement's own semicolon, where the language has one, is part of the answer.
         self._hole = re.compile(re.escape(placeholder) + r"(?:\s*;)?") if placeholder else None
         self._placeholder = placeholder
@@ -106,13 +120,15 @@ class TextEncoder:
         room -= len(gap_ids) + len(behind)
         if room < 0:
             raise self._no_room()
-        kept_after = min(len(after_ids), max(room - len(before_ids), int(room * AFTER_SHARE)))
-        kept_before = min(len(before_ids), room - kept_after)
+        read_before, read_after = _shares(len(before_ids), len(after_ids), room)
+        kept_before, kept_after = _shares(len(before_ids), len(after_ids), room + self.reach)
         first = before[len(before_ids) - kept_before, 0] if kept_before < len(before_ids) else 0
         last = end + after[kept_after - 1, 1] if 0 < kept_after < len(after_ids) else end if kept_after == 0 else len(source)
         offsets = np.concatenate([before[len(before_ids) - kept_before:], gap, after[:kept_after] + end]) - first
         ids = before_ids[len(before_ids) - kept_before:] + gap_ids + after_ids[:kept_after]
-        return self._assembled(source[first:last], ids, offsets, blank, bool(last - first < len(source)), (), behind)
+        window = slice(kept_before - read_before, kept_before + len(gap_ids) + read_after)
+        return self._assembled(source[first:last], ids, offsets, window, blank,
+                               (read_before, read_after) < (len(before_ids), len(after_ids)), (), behind)
 
     def _framed(self, source: str, frame: tuple[str, str], room: int) -> EncodedSource:
         (before, blank_before), (after, blank_after) = map(self._side, frame)
@@ -120,8 +136,10 @@ class TextEncoder:
         if room < 1:
             raise self._no_room()
         ids, offsets = self._pieces(source)
-        text = source if len(ids) <= room else source[:offsets[room - 1, 1]]
-        return self._assembled(text, ids[:room], offsets[:room], blank_before or blank_after, text != source, before, after)
+        kept = room + self.reach
+        text = source if len(ids) <= kept else source[:offsets[kept - 1, 1]]
+        return self._assembled(text, ids[:kept], offsets[:kept], slice(0, min(room, len(ids))), blank_before or blank_after,
+                               room < len(ids), before, after)
 
     def _side(self, side: str) -> tuple[list[int], bool]:
         """Ids of one side of a frame, and whether the answer, if it belongs there, begins with a blank."""
@@ -134,9 +152,9 @@ class TextEncoder:
         return DataError(f"{self.max_source_tokens} tokens leave no room for a source beside what the task puts around it; "
                          "raise --max-source-tokens")
 
-    def _assembled(self, text: str, ids: list[int], offsets: np.ndarray, blank: bool, truncated: bool,
-                   before: Sequence[int] = (), after: Sequence[int] = ()) -> EncodedSource:
-        """`before`, `after`: ids of a frame, which stand for no text of the source."""
+    def _assembled(self, text: str, ids: list[int], offsets: np.ndarray, window: slice, blank: bool, truncated: bool,
+                   before: Sequence[int], after: Sequence[int]) -> EncodedSource:
+        """`ids`, `offsets`: of all of the text; `before`, `after`: ids of a frame, which stand for no text of the source."""
         prefix, suffix = [*self.form.opening, *before], [*after, *self.form.closing]
         starts, ends = offsets[:, 0].copy(), offsets[:, 1]
         for index in np.flatnonzero(starts < ends):
@@ -148,9 +166,11 @@ class TextEncoder:
         no_text = [np.full(len(side), -1) for side in (prefix, suffix)]
         return EncodedSource(
             text=text,
-            token_ids=np.array(prefix + list(ids) + suffix, dtype=np.int64),
-            start_byte=np.concatenate([no_text[0], starts, no_text[1]]),
-            end_byte=np.concatenate([no_text[0], ends, no_text[1]]),
+            tokens=TextTokens(np.array(ids, dtype=np.int64), starts, ends),
+            window=window,
+            token_ids=np.array(prefix + list(ids[window]) + suffix, dtype=np.int64),
+            start_byte=np.concatenate([no_text[0], starts[window], no_text[1]]),
+            end_byte=np.concatenate([no_text[0], ends[window], no_text[1]]),
             blank_before_answer=blank,
             truncated=truncated,
         )
@@ -171,3 +191,9 @@ class TextEncoder:
             if token not in (self.tokenizer.pad_token_id, self.tokenizer.bos_token_id, begins):
                 answer.append(token)
         return self.tokenizer.decode(answer, skip_special_tokens=False, clean_up_tokenization_spaces=False).strip()
+
+
+def _shares(before: int, after: int, room: int) -> tuple[int, int]:
+    """How many of the tokens before and after the placeholder fit into a room; more room never means fewer of either."""
+    kept_after = min(after, max(room - before, int(room * AFTER_SHARE)))
+    return min(before, room - kept_after), kept_after

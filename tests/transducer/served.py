@@ -42,12 +42,15 @@ def saved(model: Path, folder: Path, names: dict[str, str] = TASKS) -> dict[str,
     folders = {}
     for seed, (name, fusion) in enumerate(names.items()):
         torch.manual_seed(seed)
-        made = TransducerModel(backbone, TransducerSettings(fusion=fusion, prompts=3 + seed), "torch")
+        reach = 200 if "beyond" in fusion else 0
+        made = TransducerModel(backbone, TransducerSettings(fusion=fusion, prompts=3 + seed, reach=reach), "torch")
         for parameter_name, parameter in made.trainable().items():
             if parameter_name == "fusion.up":
                 nn.init.normal_(parameter, std=0.3)
             elif parameter_name.startswith("fusion.scales.directions"):
                 nn.init.normal_(parameter, std=0.1)
+            elif parameter_name == "fusion.beyond.gate":
+                nn.init.normal_(parameter)
         folders[name] = folder / name
         made.save_pretrained(folders[name], task=name if name in ("assert", "summarize", "repair") else "assert")
     return folders

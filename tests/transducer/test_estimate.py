@@ -146,3 +146,11 @@ def test_too_little_memory_while_training_keeps_the_checkpoint(
     assert str(kept) in error
     monkeypatch.undo()
     assert command_line(train.main, [*arguments, "--resume", "--gradient-checkpointing"]) == 0
+
+
+def test_what_lies_beyond_the_window_is_counted(settings: TrainSettings) -> None:
+    """More than without it, and less than the same tokens within the window, which layers keep for the backward pass."""
+    far = replace(settings, fusion="attention+aligned+residual+prompts+scales+beyond", reach=200)
+    found = [estimate_memory("transducer", chosen, CPU).activation_bytes
+             for chosen in (settings, replace(far, beyond=20), far, replace(settings, max_source_tokens=224))]
+    assert found == sorted(found) and len(set(found)) == 4

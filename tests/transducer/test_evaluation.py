@@ -91,9 +91,11 @@ def test_generation_starts_the_decoder_from_nothing(model: AdaptedModel, monkeyp
     assert first_inputs[0].shape == (2 * len(EXAMPLES), 1)
 
 
-@pytest.mark.parametrize("garbage", ["x", "assert False  # é" * 30])
+@pytest.mark.parametrize(("garbage", "flags"), [
+    ("x", []), ("assert False  # é" * 30, []),
+    ("x", ["--fusion", "attention+aligned+residual+prompts+scales+beyond", "--max-source-tokens", "24", "--reach", "200"])])
 def test_predictions_of_a_run_do_not_depend_on_the_targets(
-        garbage: str, model_folder: Path, data_folder: Path, tmp_path: Path) -> None:
+        garbage: str, flags: list[str], model_folder: Path, data_folder: Path, tmp_path: Path) -> None:
     """The training command on two data folders that differ in the targets of the test split alone."""
     other = tmp_path / "data"
     other.mkdir()
@@ -106,7 +108,7 @@ def test_predictions_of_a_run_do_not_depend_on_the_targets(
     for name, data in (("true", data_folder), ("garbage", other)):
         assert command_line(train.main, [
             "--model", str(model_folder), "--data", f"file:{data}", "--output", str(tmp_path / name), "--epochs", "1",
-            "--max-target-tokens", "12", "--learning-rate", "0.03", "--precision", "float32", "--quiet"]) == 0
+            "--max-target-tokens", "12", "--learning-rate", "0.03", "--precision", "float32", "--quiet", *flags]) == 0
         lines = (tmp_path / name / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
         texts.append([json.loads(line)["prediction"] for line in lines])
         losses.append(ResultRow(**json.loads((tmp_path / name / "metrics.json").read_text(encoding="utf-8"))).test_loss)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -20,7 +21,7 @@ from transducer.commands import command_line
 from transducer.explanation.page import explanation_page
 from transducer.explanation.reading import reading
 from transducer.model import TransducerModel
-from transducer.prepare import PreparationReport
+from transducer.prepare import PreparationReport, Preparer
 from transducer.tensors import Collator
 from transducer.text import EncodedSource
 
@@ -78,6 +79,20 @@ def test_nodes_have_the_tokens_that_cover_them(explained: Explained) -> None:
     for token, node in enumerate(aligned):
         if node >= 0:
             assert nodes["first"][node] <= token < nodes["last"][node]
+
+
+def test_nodes_beyond_the_window_are_there_without_tokens(explained: Explained) -> None:
+    backbone = explained.model.backbone
+    encoded, inputs = Preparer(backbone, tiny.TASK, 24, 8, reach=200).model_input(CODE, "python", PreparationReport())
+    graph = extract(encoded.text, "python")
+    assert encoded.text == CODE and len(encoded.token_ids) == 24
+    weights = {name: found[0] for name, found in explained.model.explain(**Collator(backbone.pad_token_id)([inputs])).items()}
+    data = reading(backbone, encoded, graph, explained.model.settings.fusion, weights)
+    first, last = np.array(data["nodes"]["first"]), np.array(data["nodes"]["last"])
+    shown = encoded.start_byte >= 0
+    outside = np.array(graph.nodes.start_byte) >= encoded.end_byte[shown].max()
+    assert outside.sum() > 5 and (first[outside] == last[outside]).all() and (first[~outside] < last[~outside]).any()
+    assert data["code"] == CODE and len(data["tokens"]) == 24
 
 
 def test_every_box_is_a_node_around(explained: Explained) -> None:

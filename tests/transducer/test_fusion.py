@@ -30,7 +30,7 @@ from transducer.fusion import (
     parameter_count,
 )
 from transducer.fusion.base import pad_nodes
-from transducer.fusion.build import LAYER_READINGS, PROMPT_READINGS, RESIDUALS, TOKEN_READINGS, WHOLE_FUSIONS
+from transducer.fusion.build import LAYER_READINGS, MEMORY_READINGS, PROMPT_READINGS, RESIDUALS, TOKEN_READINGS, WHOLE_FUSIONS
 from transducer.gve import LAYERS, GraphVectorizationEngine, PublishedVectorizationEngine
 
 EMBEDDING, FEATURES, RANK, PROMPTS, TOKENS = 24, 12, 8, 3, 7
@@ -391,7 +391,7 @@ def test_counting_agrees_with_building_and_draws_no_random_numbers(combination: 
         ),
         ({"name": "attention+"}, UnknownNameError, r"unknown fusion ''"),
         ({"name": "aligned+aligned"}, ConfigurationError, r"names a part twice"),
-        ({"name": "residual"}, ConfigurationError, "'residual' never reads the graph.*add one of attention, .*, scales, or use"),
+        ({"name": "residual"}, ConfigurationError, "'residual' never reads the graph.*add one of attention, .*, beyond, or use"),
         ({"name": "published+aligned"}, ConfigurationError, r"combines 'published', which stands alone"),
         ({"rank": 0}, ConfigurationError, r"rank is 0; expected a whole number"),
         ({"prompt_count": 0}, ConfigurationError, r"prompt_count is 0; expected a whole number"),
@@ -406,7 +406,8 @@ def test_bad_settings(settings: dict[str, object], error: type[TransducerError],
 
 
 def test_every_table_entry_is_covered() -> None:
-    assert set(FUSIONS) == {*PARTS, *RESIDUALS, *LAYER_READINGS, *WHOLE_FUSIONS}  # test_scales.py has those of layers
+    assert set(FUSIONS) == {*PARTS, *RESIDUALS, *LAYER_READINGS, *MEMORY_READINGS, *WHOLE_FUSIONS}
+    # test_scales.py has those of layers, test_beyond.py those of the decoder
     assert len(COMBINATIONS) == 15
     assert all(isinstance(Setup(name).fusion, CombinedFusion) for name in [*COMBINATIONS, *WITH_RESIDUAL])
 

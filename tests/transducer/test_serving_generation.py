@@ -105,16 +105,33 @@ def test_the_inputs_of_a_mixed_batch_are_those_of_each_transducer(transducers: T
             (alone,) = generation.fused_rows(transducers.backbone, [one])
             torch.testing.assert_close(row.embeddings, alone.embeddings, rtol=0, atol=1e-5)
             torch.testing.assert_close(row.scales, alone.scales, rtol=0, atol=1e-5)
-        embeddings, mask, scales = generation.joined(rows)
+        embeddings, mask, scales, further = generation.joined(rows)
     lengths = [len(row.embeddings) for row in rows]
     assert len(set(lengths)) > 1 and mask.sum(1).tolist() == lengths
-    assert {row.scales is None for row in rows} == {True, False}
+    assert {row.scales is None for row in rows} == {True, False} and further is None
     for number, (row, length) in enumerate(zip(rows, lengths)):
         found, present = embeddings[number], mask[number]
         assert torch.equal(found[:length], row.embeddings) and (found[length:] == 0).all() and present[:length].all()
         for role, factors in scales.items():
             wanted = torch.ones_like(factors[number]) if row.scales is None else row.scales[role]
             assert torch.equal(factors[number], wanted)
+
+
+def test_what_lies_beyond_the_windows_of_some_requests_changes_no_other(model_folder: Path, tmp_path: Path) -> None:
+    names = {"assert": "attention+aligned+prompts+scales+beyond", "summarize": "aligned", "repair": "beyond"}
+    transducers = served.table(model_folder, served.saved(model_folder, tmp_path, names), max_source_tokens=20)
+    plans = [(name, number, beams, 8) for beams in (1, 2) for number in (1, 5, 14) for name in names]
+    for beams in (1, 2):
+        chosen = [plan for plan in plans if plan[2] == beams]
+        together = answers(transducers, [job(transducers, *plan) for plan in chosen])
+        assert together == [answers(transducers, [job(transducers, *plan)])[0] for plan in chosen]
+        assert len(set(together)) > 4
+    rows = generation.fused_rows(transducers.backbone, [job(transducers, *plan) for plan in plans[:9]])
+    further = generation.joined(rows).further
+    counts = [0 if row.further is None else len(row.further) for row in rows]
+    assert len(set(counts)) > 3 and further.mask.sum(1).tolist() == counts
+    for states, row, count in zip(further.states, rows, counts):
+        assert not count or torch.equal(states[:count], row.further)
 
 
 def test_text_comes_piece_by_piece_with_one_beam_and_makes_up_the_answer(transducers: Transducers) -> None:

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from transducer.tensors import GraphBatch
 
 
+class FurtherStates(NamedTuple):
+    """What the decoder of an encoder-decoder attends to beside the encoder's states of the input."""
+
+    states: Tensor
+    """``[B, K, D]``."""
+
+    mask: Tensor
+    """``[B, K]``, one where there is a state."""
+
+
 class FusedInput(NamedTuple):
     """What a frozen language model is given in place of its token embeddings.
 
@@ -32,6 +42,9 @@ class FusedInput(NamedTuple):
 
     scales: Mapping[str, Tensor] | None = None
     """Role -> ``[B, P, w]``, what signals in the model are multiplied by; ``None`` without the part ``scales``."""
+
+    further: FurtherStates | None = None
+    """What the decoder is given beside the encoder's output; ``None`` without the part ``beyond``."""
 
 
 class PaddedNodes(NamedTuple):

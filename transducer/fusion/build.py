@@ -12,6 +12,7 @@ from transducer.errors import ConfigurationError, UnknownNameError
 from transducer.fusion.aligned import AlignedReading
 from transducer.fusion.attention import AttentionReading
 from transducer.fusion.base import TokenReading
+from transducer.fusion.beyond import BeyondWindow
 from transducer.fusion.combined import CombinedFusion
 from transducer.fusion.pooled import PooledReading
 from transducer.fusion.prompts import GraphPrompts
@@ -40,6 +41,9 @@ PROMPT_READINGS: dict[str, type[GraphPrompts]] = {"prompts": GraphPrompts}
 LAYER_READINGS: dict[str, type[LayerScales]] = {"scales": LayerScales}
 """Parts that change what is inside the frozen layers; at most one, combines with all of these."""
 
+MEMORY_READINGS: dict[str, type[BeyondWindow]] = {"beyond": BeyondWindow}
+"""Parts that give the decoder more to attend to; at most one, combines with all of these."""
+
 WHOLE_FUSIONS: dict[str, type[PublishedFusion]] = {"published": PublishedFusion}
 """Fusions that stand alone."""
 
@@ -48,6 +52,7 @@ FUSIONS: dict[str, type[nn.Module]] = {
     **RESIDUALS,
     **PROMPT_READINGS,
     **LAYER_READINGS,
+    **MEMORY_READINGS,
     **WHOLE_FUSIONS,
 }
 """Every fusion and fusion part by name."""
@@ -136,6 +141,7 @@ def build_fusion(
     prompts = [PROMPT_READINGS[part] for part in parts if part in PROMPT_READINGS]
     residuals = [RESIDUALS[part] for part in parts if part in RESIDUALS]
     scales = [LAYER_READINGS[part] for part in parts if part in LAYER_READINGS]
+    beyond = [MEMORY_READINGS[part] for part in parts if part in MEMORY_READINGS]
     if scales and not roles:
         raise ConfigurationError(
             f"fusion {name!r} multiplies keys, values and feed-forward blocks, and the model's family has none that are known; "
@@ -149,6 +155,7 @@ def build_fusion(
         prompt_count=prompt_count,
         residual=residuals[0] if residuals else None,
         scales=scales[0](roles, rank, directions) if scales else None,
+        beyond=beyond[0](rank) if beyond else None,
         embedding_scale=embedding_scale,
         initial_prompts=initial_prompts,
     )

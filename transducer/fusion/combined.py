@@ -5,7 +5,7 @@ After Yusuf and Jiang, "Transducer Tuning", 2024 (arXiv 2412.13467)::
     E' = E + scale (reading_1 + reading_2 + ... + residual) W_o        W_o = 0 at the start
     residual: that of the part ``residual``, if it takes part
     in front of E': the prompts of the part ``prompts``, if it takes part
-    inside the model, beside E': the factors of the part ``scales``, if it takes part
+    inside the model, beside E': the factors of the part ``scales``, and what ``beyond`` hands to its decoder, if they take part
 
 Tensors: embeddings ``[B, T, D]``, mask ``[B, T]`` and node vectors ``[N, r]`` to embeddings ``[B, k + T, D]`` and
 mask ``[B, k + T]``. Cost: ``O(B T D r)`` time beyond that of the parts; ``D r`` parameters beyond theirs.
@@ -30,6 +30,7 @@ from torch.nn import functional
 
 from transducer.errors import ConfigurationError
 from transducer.fusion.base import FusedInput, GraphView, TokenReading, check_graph, check_tokens
+from transducer.fusion.beyond import BeyondWindow
 from transducer.fusion.prompts import GraphPrompts
 from transducer.fusion.residual import TokenResidual
 from transducer.fusion.scales import LayerScales
@@ -56,6 +57,7 @@ class CombinedFusion(nn.Module):
         prompt_count: ``k``; only read with ``prompts``.
         residual: class of the part ``residual``, or ``None``.
         scales: the part ``scales``, or ``None``.
+        beyond: the part ``beyond``, or ``None``.
         embedding_scale: root mean square of the backbone's embeddings. What is added is multiplied by it, so that one
             learning rate suits backbones whose embeddings differ in scale (T5 models: about 1 to 10). Positive.
         initial_prompts: ``[k, D]`` in the backbone's own scale; only read with ``prompts``.
@@ -81,6 +83,7 @@ class CombinedFusion(nn.Module):
         prompt_count: int = 10,
         residual: type[TokenResidual] | None = None,
         scales: LayerScales | None = None,
+        beyond: BeyondWindow | None = None,
         embedding_scale: float = 1.0,
         initial_prompts: Tensor | None = None,
     ) -> None:
@@ -102,6 +105,7 @@ class CombinedFusion(nn.Module):
             self.prompts = prompts(embedding_width, rank, prompt_count, base)
         self.residual = None if residual is None else residual(rank if QUERIES in self.readings else embedding_width, rank)
         self.scales = scales
+        self.beyond = beyond
         # Nothing would train it where only the scales read the graph.
         changes_input = bool(self.readings) or prompts is not None or residual is not None
         self.up = nn.Parameter(torch.zeros(rank, embedding_width)) if changes_input else None
@@ -130,14 +134,16 @@ class CombinedFusion(nn.Module):
         with torch.autocast(embeddings.device.type, enabled=False):
             view = GraphView(node_vectors.to(self._type), graph_batch)
             scales = None if self.scales is None else self.scales(view)
+            further = None if self.beyond is None else self.beyond(view, graph_batch.beyond)
             fused = self._tokens(embeddings, attention_mask, view)
             if self.prompts is None:
-                return FusedInput(fused, attention_mask, scales)
+                return FusedInput(fused, attention_mask, scales, further)
             front = self.embedding_scale * (self.prompts.plain + self.prompts(view) @ self.up)  # [B, k, D]
         return FusedInput(
             torch.cat((front.to(embeddings.dtype), fused), dim=1),
             torch.cat((attention_mask.new_ones(front.shape[:2]), attention_mask), dim=1),
             scales,
+            further,
         )
 
     @property
@@ -153,7 +159,8 @@ class CombinedFusion(nn.Module):
         Returns:
             Part name -> weights ``[B, T, 1 + M]``, of ``prompts`` ``[B, k, 1 + M]``: that of nothing first, then those of
             the row's nodes in their order, zero beyond them. Padding reads nothing. ``scales``, which read the mean of all
-            nodes, and ``residual``, which reads none, are not among them.
+            nodes, ``residual``, which reads none, and ``beyond``, which hands on what the model's own attention then reads,
+            are not among them.
         """
         check_tokens(embeddings, attention_mask, self.embedding_width)
         check_graph(node_vectors, graph_batch, self.rank, attention_mask.shape)

@@ -1,8 +1,8 @@
 """Requests for different transducers in one forward and one `generate` of the model that they share.
 
-    rows of transducer 1 ── fused ──> E'_1, s_1 ┐
-    rows of transducer 2 ── fused ──> E'_2, s_2 ├─ padding cut, one padded [B, T, D] ── Backbone.generate ──> ids ── decode
-    ...                                         ┘                 and one s [B, P, w] for each role
+    rows of transducer 1 ── fused ──> E'_1, s_1, z_1 ┐
+    rows of transducer 2 ── fused ──> E'_2, s_2, z_2 ├─ padding cut, one padded [B, T, D] ── Backbone.generate ──> ids ── decode
+    ...                                              ┘             one s [B, P, w] for each role, one padded z [B, K, D]
 
 What is guaranteed. A row's answer is a function of its own request: masks keep rows and padding apart, and a row that has
 ended or has reached its own limit of tokens is changed no more. The numbers on the way are the same up to the order in which
@@ -26,7 +26,7 @@ from torch.nn.functional import pad
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from ..backbone import Backbone
-from ..fusion import FusedInput
+from ..fusion import FurtherStates, FusedInput
 from ..tensors import Collator
 from .jobs import Answer, Job
 
@@ -60,10 +60,12 @@ def watched(backbone: Backbone, watch: Watch) -> Iterator[None]:
 
 
 class FusedRow(NamedTuple):
-    """What the model is given for one request: embeddings [t, D] without padding, and role -> [P, w], None without scales."""
+    """What the model is given for one request: embeddings [t, D] without padding; role -> [P, w], None without scales; further
+    states [k, D] without padding, None without the part `beyond`."""
 
     embeddings: Tensor
     scales: dict[str, Tensor] | None
+    further: Tensor | None
 
 
 def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[FusedRow]:
@@ -74,23 +76,33 @@ def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[FusedRow]:
     for model in dict.fromkeys(job.served.model for job in jobs):
         own = [job for job in jobs if job.served.model is model]
         for together in [[job] for job in own] if model.fusion.reads_padding else [own]:
-            embeddings, mask, scales = model.fused(**_on(backbone, collate([job.inputs for job in together])))
+            embeddings, mask, scales, further = model.fused(**_on(backbone, collate([job.inputs for job in together])))
             for number, job in enumerate(together):
                 own_scales = None if scales is None else {role: factors[number] for role, factors in scales.items()}
-                rows[job] = FusedRow(embeddings[number][mask[number].bool()], own_scales)
+                own_states = None if further is None else further.states[number][further.mask[number].bool()]
+                rows[job] = FusedRow(embeddings[number][mask[number].bool()], own_scales, own_states)
     return [rows[job] for job in jobs]
 
 
 def joined(rows: Sequence[FusedRow]) -> FusedInput:
-    """The rows as one batch with padding behind; those without scales are multiplied by one where others have some."""
-    embeddings = [row.embeddings for row in rows]
-    longest = max(map(len, embeddings))
-    lengths = torch.tensor([len(row) for row in embeddings], device=embeddings[0].device)
-    mask = torch.arange(longest, device=lengths.device) < lengths.unsqueeze(-1)
+    """The rows as one batch with padding behind; those without scales are multiplied by one where others have some, those
+    without further states have none."""
+    embeddings, mask = _padded([row.embeddings for row in rows])
+    further = None
+    if any(row.further is not None for row in rows):
+        further = FurtherStates(*_padded([row.embeddings[:0] if row.further is None else row.further for row in rows]))
     some = next((row.scales for row in rows if row.scales is not None), None)
     scales = some and {role: torch.stack([torch.ones_like(like) if row.scales is None else row.scales[role] for row in rows])
                        for role, like in some.items()}
-    return FusedInput(torch.stack([pad(row, (0, 0, 0, longest - len(row))) for row in embeddings]), mask.long(), scales)
+    return FusedInput(embeddings, mask, scales, further)
+
+
+def _padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """[B, longest, D] with zeros behind shorter rows [n, D], and [B, longest], one where there is something."""
+    lengths = torch.tensor([len(row) for row in rows], device=rows[0].device)
+    longest = max(map(len, rows))
+    mask = torch.arange(longest, device=lengths.device) < lengths.unsqueeze(-1)
+    return torch.stack([pad(row, (0, 0, 0, longest - len(row))) for row in rows]), mask.long()
 
 
 def reading_weights(backbone: Backbone, job: Job) -> dict[str, Tensor]:

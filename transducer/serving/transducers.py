@@ -77,7 +77,8 @@ class Transducers:
         model = TransducerModel.from_pretrained(folder, self.backbone, engine=self._settings.engine,
                                                 allow_mismatch=self._settings.allow_mismatch)
         limit = min(task.max_target_tokens, self._settings.max_new_tokens)
-        preparer = Preparer(self.backbone, task, self._settings.max_source_tokens or task.max_source_tokens, limit)
+        preparer = Preparer(self.backbone, task, self._settings.max_source_tokens or task.max_source_tokens, limit,
+                            model.settings.reach)
         served = Served(name, task, model, preparer, min(task.generation["num_beams"], self._settings.max_beams), limit)
         with self._lock:
             self._check_room(name)
