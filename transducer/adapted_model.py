@@ -194,7 +194,7 @@ class InputModel(AdaptedModel):
 
     def forward(self, input_ids, attention_mask, labels=None, **graph):
         fused = FusedInput(*self.fused(input_ids, attention_mask, **graph))
-        return self.backbone.forward(fused.embeddings, fused.attention_mask, labels, fused.scales, fused.further)
+        return self.backbone.forward(fused.embeddings, fused.attention_mask, labels, fused.scales, fused.apart)
 
     @torch.no_grad()
     def generate(self, batch, *, beams, max_new_tokens):

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as library_logging
@@ -41,13 +40,11 @@ from .storage import cache_folder, write_text
 
 if TYPE_CHECKING:
     from .config import RunSettings
-    from .fusion.base import FurtherStates
+    from .fusion.base import ReadApart
 
 WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
 PRECISIONS = ("auto", "float32", "bfloat16")
-PIECE = 512
-"""Tokens that the encoder reads at a time of a text that no answer is trained on: as many as code models were made for."""
 
 LOADERS = {ENCODER_DECODER: AutoModelForSeq2SeqLM, DECODER_ONLY: AutoModelForCausalLM, STATE_SPACE: AutoModelForCausalLM}
 
@@ -164,40 +161,37 @@ class Backbone:
                 module.weight.data = module.weight.data.to(torch.bfloat16)
 
     def forward(self, embeddings: Tensor, attention_mask: Tensor, labels: Tensor, scales: Mapping[str, Tensor] | None = None,
-                further: FurtherStates | None = None):
+                apart: ReadApart | None = None):
         """Loss (nats, mean over target tokens) and logits [B, L, V] from input embeddings [B, T, D], its signals multiplied by
-        `scales` (`places.Places.multiply`), its decoder given `further` states beside those of the encoder."""
+        `scales` (`places.Places.multiply`), with what it has read `apart` to attend to as well."""
         self._multiply(scales)
         with self.autocast():
-            return self.feeding.forward(embeddings, attention_mask, labels, further)
+            return self.feeding.forward(embeddings, attention_mask, labels, apart)
 
     @torch.no_grad()
     def generate(self, embeddings: Tensor, attention_mask: Tensor, scales: Mapping[str, Tensor] | None = None,
-                 further: FurtherStates | None = None, *, beams: int, max_new_tokens: int) -> Tensor:
-        """Generated ids [B, <= max_new_tokens + 1] from input embeddings [B, T, D], with `scales` and `further` as `forward`
+                 apart: ReadApart | None = None, *, beams: int, max_new_tokens: int) -> Tensor:
+        """Generated ids [B, <= max_new_tokens + 1] from input embeddings [B, T, D], with `scales` and `apart` as `forward`
         takes them, and nothing else."""
         self._multiply(scales)
         with self.autocast():
-            return self.feeding.generate(embeddings, attention_mask, self.generation_config(beams, max_new_tokens), further)
+            return self.feeding.generate(embeddings, attention_mask, self.generation_config(beams, max_new_tokens), apart)
 
     @torch.no_grad()
-    def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """[B, T, D]: what the encoder of the model as it is makes of tokens, rows cut into pieces that it reads one by one."""
+    def read_apart(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        """What tokens [B, T] with padding behind are to the model as it is, which attends to them later: `ReadApart.parts`."""
         self._multiply(None)
-        rows, length = input_ids.shape
-        pieces = -(-length // PIECE)
-        size = -(-length // max(1, pieces))
-        around = (0, pieces * size - length)
-        ids = pad(input_ids, around).reshape(rows * pieces, size)
-        mask = pad(attention_mask, around).reshape(rows * pieces, size)
-        some = mask.any(dim=1)  # a piece of nothing but padding has no attention to compute
-        states = self.embedding_weight.new_zeros(rows * pieces, size, self.width)
-        if some.any():
-            with self.autocast():
-                found = self.feeding.encode(self.model.get_input_embeddings()(ids[some]), mask[some]).last_hidden_state
-            states = states.to(found.dtype)
-            states[some] = found
-        return states.reshape(rows, pieces * size, self.width)[:, :length]
+        with self.autocast():
+            return self.feeding.read_apart(input_ids, attention_mask)
+
+    def require_reading_apart(self) -> None:
+        """Raises BackboneError where the model cannot attend to what it has read apart from its input."""
+        if not self.family.reads_apart:
+            raise BackboneError(f"the fusion part 'beyond' needs a model that attends to single tokens, and {self.name} is of the "
+                                f"family {self.model.config.model_type}, with layers that keep one state of all; leave it out of --fusion")
+        if self.computes_twice and not self.encoder_decoder:
+            raise BackboneError("the fusion part 'beyond' gives a decoder-only model keys and values, which --gradient-checkpointing "
+                                "takes away; leave out one of the two")
 
     def forward_tokens(self, model: nn.Module, input_ids: Tensor, attention_mask: Tensor, labels: Tensor):
         """As `forward`, from token ids, by `model`: the language model or a wrapper around it."""

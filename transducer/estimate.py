@@ -33,7 +33,7 @@ from .adapted_model import AdaptedModel
 from .backbone import LOADERS, Backbone, backbone_files
 from .config import RunSettings
 from .families import STATE_SPACE, family_of
-from .fusion import FurtherStates, FusedInput, fusion_parts
+from .fusion import FusedInput, ReadApart, fusion_parts
 from .measure import resident_bytes
 from .methods import build_method
 from .placement import checkpoint_layers
@@ -217,11 +217,25 @@ def _fused(adapted: AdaptedModel, settings: RunSettings, rows: int, length: int,
     if adapted.reads_graph and adapted.fusion.scales is not None:
         scales = {role: torch.ones(rows, count, width, requires_grad=training)
                   for role, (width, count) in adapted.backbone.places.roles.items()}
-    further = None
-    if adapted.reads_graph and "beyond" in fusion_parts(adapted.settings.fusion):
-        count = min(settings.reach, adapted.settings.beyond or settings.reach)
-        further = FurtherStates(torch.zeros(rows, count, adapted.backbone.width), torch.ones(rows, count, dtype=torch.long))
-    return FusedInput(embeddings, torch.ones(rows, front + length, dtype=torch.long), scales, further)
+    return FusedInput(embeddings, torch.ones(rows, front + length, dtype=torch.long), scales, _apart(adapted, settings, rows))
+
+
+def _apart(adapted: AdaptedModel, settings: RunSettings, rows: int) -> ReadApart | None:
+    """What the longest inputs read apart."""
+    count = _apart_count(adapted, settings)
+    if not count:
+        return None
+    backbone, mask = adapted.backbone, torch.ones(rows, settings.reach, dtype=torch.long)
+    # An encoder leaves out what is padding, which fake tensors cannot tell; its states have the shape of embeddings.
+    parts = (torch.zeros(rows, 1, count, backbone.width),) if backbone.encoder_decoder else backbone.read_apart(mask, mask)
+    return ReadApart(tuple(part[:, :, :count] for part in parts), mask[:, :count], mask.sum(1))
+
+
+def _apart_count(adapted: AdaptedModel, settings: RunSettings) -> int:
+    """Tokens read apart that the model attends to, at most."""
+    if not adapted.reads_graph or "beyond" not in fusion_parts(adapted.settings.fusion):
+        return 0
+    return min(settings.reach, adapted.settings.beyond or settings.reach)
 
 
 def _training_bytes(adapted: AdaptedModel, settings: RunSettings, length: int) -> int:
@@ -242,7 +256,7 @@ def _step_bytes(adapted: AdaptedModel, settings: RunSettings, length: int, by_em
         if by_embeddings:
             fused = _fused(adapted, settings, rows, length, training=True)
             embeddings = fused.embeddings
-            loss = backbone.forward(embeddings, fused.attention_mask, labels, fused.scales, fused.further).loss
+            loss = backbone.forward(embeddings, fused.attention_mask, labels, fused.scales, fused.apart).loss
         else:
             ids = torch.ones(rows, length, dtype=torch.long)
             loss = adapted(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
@@ -262,10 +276,10 @@ def _reading_bytes(adapted: AdaptedModel, settings: RunSettings, length: int) ->
     backbone, rows = adapted.backbone, EVALUATION_BATCH * settings.batch_size
     rows *= 1 if backbone.encoder_decoder else settings.beams
     with LiveBytes() as live, backbone.autocast():
-        embeddings, mask, scales, _ = _fused(adapted, settings, rows, length, training=False)
+        embeddings, mask, scales, apart = _fused(adapted, settings, rows, length, training=False)
         backbone.places.multiply(scales)
         if backbone.encoder_decoder:
-            output = backbone.feeding.encode(embeddings, mask)
+            output = backbone.feeding.encode_with(apart, embeddings, mask)[0]
         else:
             output = backbone.model(inputs_embeds=embeddings, attention_mask=mask, use_cache=True, logits_to_keep=1)
     return live.peak, output
@@ -278,11 +292,12 @@ def _cache_bytes(adapted: AdaptedModel, settings: RunSettings) -> int:
     if backbone.family.kind == STATE_SPACE:
         return _held(_reading_bytes(adapted, settings, SCAN_LENGTHS[0])[1].cache_params)
     if not backbone.encoder_decoder:
-        return _held(_reading_bytes(adapted, settings, settings.max_source_tokens + settings.max_target_tokens)[1].past_key_values)
+        longest = settings.max_source_tokens + _apart_count(adapted, settings) + settings.max_target_tokens
+        return _held(_reading_bytes(adapted, settings, longest)[1].past_key_values)
     with backbone.autocast():
-        embeddings, mask, scales, further = _fused(adapted, settings, rows, settings.max_source_tokens, training=False)
+        embeddings, mask, scales, apart = _fused(adapted, settings, rows, settings.max_source_tokens, training=False)
         backbone.places.multiply(scales)
-        states, mask = backbone.feeding.encode_with(further, embeddings, mask)
+        states, mask = backbone.feeding.encode_with(apart, embeddings, mask)
         written = torch.ones(rows, settings.max_target_tokens, dtype=torch.long)
         output = backbone.model(encoder_outputs=states, attention_mask=mask, decoder_input_ids=written, use_cache=True)
         return _held(output.past_key_values) + states[0].untyped_storage().nbytes()

@@ -29,6 +29,8 @@ class Family:
         read_uncalled: names of the projections that the model, or a fused kernel of it, reads without calling them, so that
             an update beside them is not seen.
         kept: names of further projections that are never quantised.
+        reads_apart: whether all layers attend to single tokens, so that some of those that it has read can be handed to it
+            later; False where a layer keeps one state of them all.
     """
 
     kind: str
@@ -39,6 +41,7 @@ class Family:
     places: tuple[str, str] | None = None
     read_uncalled: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    reads_apart: bool = True
 
     def place(self, name: str) -> str | None:
         """Whether a transducer multiplies the "output" or the "input" of the projection `name`; None: neither."""
@@ -63,8 +66,8 @@ _GPT2 = Family(DECODER_ONLY, r"\.(attn|mlp)$", ("c_attn",), ("c_attn", "mlp.c_pr
 _BART = Family(ENCODER_DECODER, r"\.(self_attn|encoder_attn|fc2)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "fc2"), ("fc2",),
                places=_BART_PLACES)
 # Mamba multiplies with dt_proj's weight itself; peft refuses out_proj, which its fused kernels in training mode read.
-_MAMBA = Family(STATE_SPACE, r"\.mixer$", ("in_proj", "x_proj"), ("in_proj",), read_uncalled=("dt_proj", "out_proj"))
-_MAMBA2 = Family(STATE_SPACE, r"\.mixer$", ("in_proj",), ("in_proj",), read_uncalled=("out_proj",))
+_MAMBA = Family(STATE_SPACE, r"\.mixer$", ("in_proj", "x_proj"), ("in_proj",), read_uncalled=("dt_proj", "out_proj"), reads_apart=False)
+_MAMBA2 = Family(STATE_SPACE, r"\.mixer$", ("in_proj",), ("in_proj",), read_uncalled=("out_proj",), reads_apart=False)
 
 FAMILIES = {
     # The inputs of wo overflow in the float16 that 8-bit products go through.
@@ -90,9 +93,10 @@ FAMILIES = {
     "falcon_mamba": _MAMBA,
     # Hybrids of attention and Mamba. Bamba, Falcon-H1 and Zamba are none of them: transformers cannot generate from
     # embeddings with these.
-    "jamba": Family(DECODER_ONLY, r"\.(mamba|self_attn|feed_forward)$", ("q_proj", "v_proj", "in_proj"), ("k_proj", "v_proj", "in_proj")),
+    "jamba": Family(DECODER_ONLY, r"\.(mamba|self_attn|feed_forward)$", ("q_proj", "v_proj", "in_proj"), ("k_proj", "v_proj", "in_proj"),
+                    reads_apart=False),
     "granitemoehybrid": Family(DECODER_ONLY, r"\.(mamba|self_attn|shared_mlp)$", ("q_proj", "v_proj", "in_proj"),
-                              ("k_proj", "v_proj", "in_proj")),
+                              ("k_proj", "v_proj", "in_proj"), reads_apart=False),
 }
 
 

@@ -5,7 +5,7 @@
     E', s = ABFL(E[input_ids], H)     [B, k + T, D], role -> [B, P, w]
     answer = frozen model(E'), its keys, values and feed-forward blocks multiplied by s
 
-and, with the part `beyond`, what the frozen encoder makes of the text that the graph covers and the model does not read.
+and, with the part `beyond`, the model attends to what it has read apart of the text that the graph covers and its input lacks.
 
 Only the GVE and the ABFL have parameters that are trained. With the default settings the model starts as the frozen
 one behind `k` prompts: `W_o = 0` and `s = 1`, so nothing else is changed until training changes it.
@@ -28,9 +28,9 @@ from checkpoints.artefact_card import is_public
 from .backbone import Backbone, load_backbone
 from .compatibility import backbone_record, check_backbone
 from .config import TransducerSettings, require_fields, resolve
-from .errors import BackboneError, ConfigurationError
+from .errors import ConfigurationError
 from .features import node_features
-from .fusion import FusedInput, build_fusion, fusion_parts, sizes_within_budget
+from .fusion import FusedInput, ReadApart, build_fusion, fusion_parts, sizes_within_budget
 from .gve import GraphVectorizationEngine
 from .gve.published import RANK as PUBLISHED_RANK
 from .gve.published import PublishedVectorizationEngine
@@ -68,9 +68,8 @@ class TransducerModel(InputModel):
         self.gve = sized_gve(self.sized, width, engine)
         self.fusion = sized_fusion(self.sized, width, roles, backbone.embedding_scale,
                                    sampled_embeddings(backbone, settings.prompts))
-        if "beyond" in fusion_parts(settings.fusion) and not backbone.encoder_decoder:
-            raise BackboneError(f"the fusion part 'beyond' gives the decoder further states of an encoder, and {backbone.name} has no "
-                                "encoder; leave it out of --fusion, or choose an encoder-decoder")
+        if "beyond" in fusion_parts(settings.fusion):
+            backbone.require_reading_apart()
         self.recorded = dict(NOTHING_RECORDED)
         self._enabled = True
 
@@ -118,9 +117,12 @@ class TransducerModel(InputModel):
         ids, order = graph["graph_beyond_ids"], graph["graph_beyond_order"]  # [B, L], -1 behind shorter rows
         order = order[:, :self.settings.beyond or order.shape[1]]  # [B, K]
         places = order.clamp(min=0)
-        states = self.backbone.states(ids.clamp(min=0), (ids >= 0).long())
-        return Beyond(states.gather(1, places.unsqueeze(-1).expand(-1, -1, states.shape[-1])),
-                      torch.where(order < 0, -1, graph["graph_beyond_node"].gather(1, places)), (order >= 0).long())
+        mask = (ids >= 0).long()
+        chosen = places[:, None, :, None]
+        parts = tuple(part.gather(2, chosen.expand(-1, part.shape[1], -1, part.shape[3]))
+                      for part in self.backbone.read_apart(ids.clamp(min=0), mask))
+        return Beyond(ReadApart(parts, (order >= 0).long(), mask.sum(1)),
+                      torch.where(order < 0, -1, graph["graph_beyond_node"].gather(1, places)))
 
     @contextmanager
     def disabled(self) -> Iterator[None]:

@@ -95,9 +95,10 @@ def check_carries_all(model: InputModel) -> None:
     """Raises BackboneError for a transducer of which prompt embeddings are only a part."""
     from .fusion import INPUT_FUSION
 
-    if model.fusion.scales is not None:  # `beyond` is refused with the model, which has no encoder
-        raise BackboneError(f"the fusion {model.settings.fusion!r} also multiplies signals inside the model, which no prompt embeddings "
-                            f"can carry; train with --fusion {INPUT_FUSION} for such servers")
+    for found, what in ((model.fusion.scales, "multiplies signals inside the model"), (model.fusion.beyond, "gives it keys and values")):
+        if found is not None:
+            raise BackboneError(f"the fusion {model.settings.fusion!r} also {what}, which no prompt embeddings can carry; train with "
+                                f"--fusion {INPUT_FUSION} for such servers")
 
 
 def fused_prompts(model: InputModel, preparer: Preparer, requests: Sequence[Request], progress: bool = False) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from cpg import CodePropertyGraph
 from .beyond import by_worth
 from .gve.relations import RELATIONS
 from .text import EncodedSource
+
+if TYPE_CHECKING:
+    from .fusion import ReadApart
 
 IGNORED_LABEL = -100
 NODE_TEXT_TOKENS = 16
@@ -44,15 +48,11 @@ class GraphBatch:
 
 @dataclass
 class Beyond:
-    """Tokens of the graph's text that the model does not read, as the frozen model's encoder sees them.
+    """Tokens of the graph's text that are not in the model's input, as the frozen model reads them apart; `node` [B, K] is the
+    innermost node that covers each, -1 where none or where there is no token."""
 
-    `states` [B, K, D]; `node` [B, K] the innermost node that covers a token, -1 where none or where there is no token;
-    `mask` [B, K], one where there is a token.
-    """
-
-    states: torch.Tensor
+    read: ReadApart
     node: torch.Tensor
-    mask: torch.Tensor
 
 
 @dataclass(frozen=True)

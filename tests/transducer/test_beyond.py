@@ -122,7 +122,13 @@ def test_tokens_beyond_the_window_have_the_innermost_node(backbone: Backbone) ->
             assert node == max((other for other in around if widths[other] == min(widths.values())), default=-1)
 
 
-# What the decoder is given
+# What the model is given
+
+
+@pytest.fixture(scope="module", params=["t5", "bart", "llama", "gpt2", "gpt_bigcode", "gemma3_text", "phi3", "starcoder2"])
+def any_backbone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backbone:
+    folder = tiny_families.write_family(tmp_path_factory.mktemp("beyond") / request.param, request.param)
+    return load_backbone(str(folder), "float32", device="cpu")
 
 
 def test_the_decoder_reads_the_frozen_states_beside_those_of_the_window(backbone: Backbone) -> None:
@@ -134,13 +140,14 @@ def test_the_decoder_reads_the_frozen_states_beside_those_of_the_window(backbone
     encoder = backbone.model.get_encoder()
     with torch.no_grad():
         rest = encoder(input_ids=torch.from_numpy(example.graph.beyond_ids)[None]).last_hidden_state[:, example.graph.beyond_order]
-    torch.testing.assert_close(fused.further.states, rest)
+    torch.testing.assert_close(fused.apart.parts, (rest[:, None],))
     states = torch.cat((encoder(inputs_embeds=fused.embeddings).last_hidden_state, rest), dim=1)
     expected = backbone.model(encoder_outputs=(states,), labels=batch["labels"]).logits
     torch.testing.assert_close(model(**batch).logits, expected)
 
 
-def test_rows_of_a_batch_are_as_each_alone_whatever_lies_beyond_them(backbone: Backbone) -> None:
+def test_rows_of_a_batch_are_as_each_alone_whatever_lies_beyond_them(any_backbone: Backbone) -> None:
+    backbone = any_backbone
     model = transducer(backbone)
     torch.nn.init.normal_(model.fusion.beyond.gate)
     examples = prepared(backbone)
@@ -155,31 +162,50 @@ def test_rows_of_a_batch_are_as_each_alone_whatever_lies_beyond_them(backbone: B
         assert answers[row].tolist()[:len(alone)] == alone
 
 
+@pytest.mark.parametrize("any_backbone", ["llama", "gpt2", "gemma3_text"], indirect=True)
+def test_a_decoder_only_model_goes_on_behind_all_that_it_has_read_apart(any_backbone: Backbone) -> None:
+    """With a gate that is still zero: as if the text beyond the window stood in front of the prompts."""
+    model = transducer(any_backbone, fusion="prompts+beyond")
+    (example,) = prepared(any_backbone, SOURCES[:1])
+    batch = batch_of(any_backbone, [example])
+    named = {name: tensor for name, tensor in batch.items() if name != "labels"}
+    embeddings = model.fused(**named).embeddings
+    embedding = any_backbone.model.get_input_embeddings()
+    whole = torch.cat((embedding(torch.from_numpy(example.graph.beyond_ids)[None]), embeddings), dim=1)
+    expected = any_backbone.forward(whole, torch.ones(whole.shape[:2], dtype=torch.long), batch["labels"])
+    torch.testing.assert_close(model(**batch).logits, expected.logits, rtol=1e-4, atol=1e-4)
+    for beams in (1, 2):
+        answer = any_backbone.generate(whole, torch.ones(whole.shape[:2], dtype=torch.long), beams=beams, max_new_tokens=8)
+        assert model.generate(batch, beams=beams, max_new_tokens=8).tolist() == answer.tolist()
+
+
 def test_a_long_text_is_read_in_pieces(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = torch.randint(5, 60, (2, 23), generator=torch.Generator().manual_seed(0))
     mask = torch.ones_like(ids)
     mask[1, 6:] = 0
     encoder = backbone.model.get_encoder()
     with torch.no_grad():
-        torch.testing.assert_close(backbone.states(ids, mask)[:1], encoder(input_ids=ids[:1]).last_hidden_state)
-        monkeypatch.setattr("transducer.backbone.PIECE", 8)
-        found = backbone.states(ids, mask)
+        torch.testing.assert_close(backbone.read_apart(ids, mask)[0][:1, 0], encoder(input_ids=ids[:1]).last_hidden_state)
+        monkeypatch.setattr("transducer.feeding.PIECE", 8)
+        found = backbone.read_apart(ids, mask)[0][:, 0]
         pieces = [encoder(input_ids=ids[:1, start:start + 8]).last_hidden_state for start in (0, 8, 16)]
         torch.testing.assert_close(found[:1], torch.cat(pieces, dim=1))
         torch.testing.assert_close(found[1:, :6], encoder(input_ids=ids[1:, :6]).last_hidden_state)
     assert found[1, 8:].eq(0).all()
-    assert backbone.states(ids[:, :0], mask[:, :0]).shape == (2, 0, tiny.WIDTH)
+    assert backbone.read_apart(ids[:, :0], mask[:, :0])[0].shape == (2, 1, 0, tiny.WIDTH)
 
 
 def test_the_limit_keeps_the_worthiest(backbone: Backbone) -> None:
     batch = batch_of(backbone, prepared(backbone))
     del batch["labels"]
-    whole, few = transducer(backbone).fused(**batch).further, transducer(backbone, beyond=3).fused(**batch).further
-    assert few.states.shape[1] == 3 and few.mask[:-1].eq(1).all() and few.mask[-1].eq(0).all()
-    torch.testing.assert_close(few.states, whole.states[:, :3])
+    whole, few = transducer(backbone).fused(**batch).apart, transducer(backbone, beyond=3).fused(**batch).apart
+    assert few.mask.shape[1] == 3 and few.mask[:-1].eq(1).all() and few.mask[-1].eq(0).all()
+    torch.testing.assert_close(few.parts[0], whole.parts[0][:, :, :3])
+    assert few.lengths.tolist() == whole.lengths.tolist() == [len(example.graph.beyond_ids) for example in prepared(backbone)]
 
 
-def test_the_gate_and_through_it_the_graph_network_are_trained(backbone: Backbone) -> None:
+def test_the_gate_and_through_it_the_graph_network_are_trained(any_backbone: Backbone) -> None:
+    backbone = any_backbone
     model = transducer(backbone, fusion="beyond")
     batch = batch_of(backbone, prepared(backbone))
     model(**batch).loss.backward()
@@ -191,8 +217,9 @@ def test_the_gate_and_through_it_the_graph_network_are_trained(backbone: Backbon
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in model.trainable().values())
 
 
-def test_a_batch_with_nothing_beyond_still_has_a_gradient_for_every_part(backbone: Backbone) -> None:
+def test_a_batch_with_nothing_beyond_still_has_a_gradient_for_every_part(any_backbone: Backbone) -> None:
     """Several processes add up their gradients, and one whose batch has none must not stand out."""
+    backbone = any_backbone
     model = transducer(backbone)
     model(**batch_of(backbone, prepared(backbone, SOURCES[-1:]))).loss.backward()
     assert model.fusion.beyond.gate.grad is not None and model.fusion.beyond.gate.grad.abs().sum() == 0
@@ -219,10 +246,17 @@ def test_reach_and_limit_are_saved(backbone: Backbone, tmp_path: Path) -> None:
 # What it does not go with
 
 
-def test_a_model_without_an_encoder_is_refused(tmp_path: Path) -> None:
-    decoder = load_backbone(str(tiny_families.write_family(tmp_path / "llama", "llama")), "float32", device="cpu")
-    with pytest.raises(BackboneError, match="'beyond'.*has no encoder"):
-        transducer(decoder)
+@pytest.mark.parametrize("model_type", ["mamba", "jamba"])
+def test_a_model_that_keeps_one_state_of_all_is_refused(model_type: str, tmp_path: Path) -> None:
+    folder = tiny_families.write_family(tmp_path / model_type, model_type)
+    with pytest.raises(BackboneError, match=f"'beyond'.*family {model_type}.*leave it out of --fusion"):
+        transducer(load_backbone(str(folder), "float32", device="cpu"))
+
+
+def test_a_decoder_only_model_whose_layers_are_computed_twice_is_refused(tmp_path: Path) -> None:
+    folder = tiny_families.write_family(tmp_path / "llama", "llama")
+    with pytest.raises(BackboneError, match="'beyond'.*--gradient-checkpointing"):
+        transducer(load_backbone(str(folder), "float32", device="cpu", computed_twice=True))
 
 
 def test_a_reach_behind_a_method_is_refused(backbone: Backbone) -> None:

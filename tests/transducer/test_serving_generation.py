@@ -105,10 +105,10 @@ def test_the_inputs_of_a_mixed_batch_are_those_of_each_transducer(transducers: T
             (alone,) = generation.fused_rows(transducers.backbone, [one])
             torch.testing.assert_close(row.embeddings, alone.embeddings, rtol=0, atol=1e-5)
             torch.testing.assert_close(row.scales, alone.scales, rtol=0, atol=1e-5)
-        embeddings, mask, scales, further = generation.joined(rows)
+        embeddings, mask, scales, apart = generation.joined(rows)
     lengths = [len(row.embeddings) for row in rows]
     assert len(set(lengths)) > 1 and mask.sum(1).tolist() == lengths
-    assert {row.scales is None for row in rows} == {True, False} and further is None
+    assert {row.scales is None for row in rows} == {True, False} and apart is None
     for number, (row, length) in enumerate(zip(rows, lengths)):
         found, present = embeddings[number], mask[number]
         assert torch.equal(found[:length], row.embeddings) and (found[length:] == 0).all() and present[:length].all()
@@ -117,9 +117,11 @@ def test_the_inputs_of_a_mixed_batch_are_those_of_each_transducer(transducers: T
             assert torch.equal(factors[number], wanted)
 
 
-def test_what_lies_beyond_the_windows_of_some_requests_changes_no_other(model_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("model_type", ["t5", "llama"])
+def test_what_lies_beyond_the_windows_of_some_requests_changes_no_other(model_type: str, tmp_path: Path) -> None:
     names = {"assert": "attention+aligned+prompts+scales+beyond", "summarize": "aligned", "repair": "beyond"}
-    transducers = served.table(model_folder, served.saved(model_folder, tmp_path, names), max_source_tokens=20)
+    model = write_family(tmp_path / "model", model_type)
+    transducers = served.table(model, served.saved(model, tmp_path, names), max_source_tokens=20)
     plans = [(name, number, beams, 8) for beams in (1, 2) for number in (1, 5, 14) for name in names]
     for beams in (1, 2):
         chosen = [plan for plan in plans if plan[2] == beams]
@@ -127,11 +129,11 @@ def test_what_lies_beyond_the_windows_of_some_requests_changes_no_other(model_fo
         assert together == [answers(transducers, [job(transducers, *plan)])[0] for plan in chosen]
         assert len(set(together)) > 4
     rows = generation.fused_rows(transducers.backbone, [job(transducers, *plan) for plan in plans[:9]])
-    further = generation.joined(rows).further
-    counts = [0 if row.further is None else len(row.further) for row in rows]
-    assert len(set(counts)) > 3 and further.mask.sum(1).tolist() == counts
-    for states, row, count in zip(further.states, rows, counts):
-        assert not count or torch.equal(states[:count], row.further)
+    apart = generation.joined(rows).apart
+    counts = [0 if row.apart is None else row.apart.mask.shape[1] for row in rows]
+    assert len(set(counts)) > 3 and apart.mask.sum(1).tolist() == counts == apart.lengths.tolist()
+    for number, (row, count) in enumerate(zip(rows, counts)):
+        assert not count or all(torch.equal(part[number:number + 1, :, :count], own) for part, own in zip(apart.parts, row.apart.parts))
 
 
 def test_text_comes_piece_by_piece_with_one_beam_and_makes_up_the_answer(transducers: Transducers) -> None:

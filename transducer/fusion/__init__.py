@@ -5,7 +5,7 @@ Adding a part: one file, and one line in a table of :mod:`transducer.fusion.buil
 
 from __future__ import annotations
 
-from transducer.fusion.base import FurtherStates, FusedInput
+from transducer.fusion.base import FusedInput, ReadApart
 from transducer.fusion.build import (
     DEFAULT_FUSION,
     DIRECTIONS,
@@ -29,9 +29,9 @@ __all__ = [
     "INPUT_FUSION",
     "RANKS",
     "CombinedFusion",
-    "FurtherStates",
     "FusedInput",
     "PublishedFusion",
+    "ReadApart",
     "Sizes",
     "build_fusion",
     "fusion_parts",

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from transducer.tensors import GraphBatch
 
 
-class FurtherStates(NamedTuple):
-    """What the decoder of an encoder-decoder attends to beside the encoder's states of the input."""
+class ReadApart(NamedTuple):
+    """Tokens that a frozen model has read before and apart from its input, for it to attend to beside that."""
 
-    states: Tensor
-    """``[B, K, D]``."""
+    parts: tuple[Tensor, ...]
+    """Each ``[B, H, K, d]``. An encoder-decoder: its encoder's states alone, ``H = 1``. A decoder-only model: keys and values
+    of its layers in turn."""
 
     mask: Tensor
-    """``[B, K]``, one where there is a state."""
+    """``[B, K]``, one where there is a token."""
+
+    lengths: Tensor
+    """``[B]``: tokens that were read, of which these are all or some; a decoder-only model counts its positions on from there."""
 
 
 class FusedInput(NamedTuple):
@@ -43,8 +47,8 @@ class FusedInput(NamedTuple):
     scales: Mapping[str, Tensor] | None = None
     """Role -> ``[B, P, w]``, what signals in the model are multiplied by; ``None`` without the part ``scales``."""
 
-    further: FurtherStates | None = None
-    """What the decoder is given beside the encoder's output; ``None`` without the part ``beyond``."""
+    apart: ReadApart | None = None
+    """What the model attends to beside its input; ``None`` without the part ``beyond``."""
 
 
 class PaddedNodes(NamedTuple):

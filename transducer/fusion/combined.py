@@ -5,7 +5,7 @@ After Yusuf and Jiang, "Transducer Tuning", 2024 (arXiv 2412.13467)::
     E' = E + scale (reading_1 + reading_2 + ... + residual) W_o        W_o = 0 at the start
     residual: that of the part ``residual``, if it takes part
     in front of E': the prompts of the part ``prompts``, if it takes part
-    inside the model, beside E': the factors of the part ``scales``, and what ``beyond`` hands to its decoder, if they take part
+    inside the model, beside E': the factors of the part ``scales``, and what ``beyond`` hands on, if they take part
 
 Tensors: embeddings ``[B, T, D]``, mask ``[B, T]`` and node vectors ``[N, r]`` to embeddings ``[B, k + T, D]`` and
 mask ``[B, k + T]``. Cost: ``O(B T D r)`` time beyond that of the parts; ``D r`` parameters beyond theirs.
@@ -134,16 +134,16 @@ class CombinedFusion(nn.Module):
         with torch.autocast(embeddings.device.type, enabled=False):
             view = GraphView(node_vectors.to(self._type), graph_batch)
             scales = None if self.scales is None else self.scales(view)
-            further = None if self.beyond is None else self.beyond(view, graph_batch.beyond)
+            apart = None if self.beyond is None else self.beyond(view, graph_batch.beyond)
             fused = self._tokens(embeddings, attention_mask, view)
             if self.prompts is None:
-                return FusedInput(fused, attention_mask, scales, further)
+                return FusedInput(fused, attention_mask, scales, apart)
             front = self.embedding_scale * (self.prompts.plain + self.prompts(view) @ self.up)  # [B, k, D]
         return FusedInput(
             torch.cat((front.to(embeddings.dtype), fused), dim=1),
             torch.cat((attention_mask.new_ones(front.shape[:2]), attention_mask), dim=1),
             scales,
-            further,
+            apart,
         )
 
     @property

@@ -26,7 +26,7 @@ from torch.nn.functional import pad
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from ..backbone import Backbone
-from ..fusion import FurtherStates, FusedInput
+from ..fusion import FusedInput, ReadApart
 from ..tensors import Collator
 from .jobs import Answer, Job
 
@@ -60,12 +60,12 @@ def watched(backbone: Backbone, watch: Watch) -> Iterator[None]:
 
 
 class FusedRow(NamedTuple):
-    """What the model is given for one request: embeddings [t, D] without padding; role -> [P, w], None without scales; further
-    states [k, D] without padding, None without the part `beyond`."""
+    """What the model is given for one request: embeddings [t, D] without padding; role -> [P, w], None without scales; what was
+    read apart, as a batch of one without padding, None without the part `beyond` and where there was nothing."""
 
     embeddings: Tensor
     scales: dict[str, Tensor] | None
-    further: Tensor | None
+    apart: ReadApart | None
 
 
 def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[FusedRow]:
@@ -76,33 +76,48 @@ def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[FusedRow]:
     for model in dict.fromkeys(job.served.model for job in jobs):
         own = [job for job in jobs if job.served.model is model]
         for together in [[job] for job in own] if model.fusion.reads_padding else [own]:
-            embeddings, mask, scales, further = model.fused(**_on(backbone, collate([job.inputs for job in together])))
+            embeddings, mask, scales, apart = model.fused(**_on(backbone, collate([job.inputs for job in together])))
             for number, job in enumerate(together):
                 own_scales = None if scales is None else {role: factors[number] for role, factors in scales.items()}
-                own_states = None if further is None else further.states[number][further.mask[number].bool()]
-                rows[job] = FusedRow(embeddings[number][mask[number].bool()], own_scales, own_states)
+                rows[job] = FusedRow(embeddings[number][mask[number].bool()], own_scales, _row(apart, number))
     return [rows[job] for job in jobs]
 
 
 def joined(rows: Sequence[FusedRow]) -> FusedInput:
     """The rows as one batch with padding behind; those without scales are multiplied by one where others have some, those
-    without further states have none."""
-    embeddings, mask = _padded([row.embeddings for row in rows])
-    further = None
-    if any(row.further is not None for row in rows):
-        further = FurtherStates(*_padded([row.embeddings[:0] if row.further is None else row.further for row in rows]))
+    that read nothing apart attend to nothing there."""
+    embeddings = [row.embeddings for row in rows]
+    longest = max(map(len, embeddings))
+    lengths = torch.tensor([len(row) for row in embeddings], device=embeddings[0].device)
+    mask = torch.arange(longest, device=lengths.device) < lengths.unsqueeze(-1)
     some = next((row.scales for row in rows if row.scales is not None), None)
     scales = some and {role: torch.stack([torch.ones_like(like) if row.scales is None else row.scales[role] for row in rows])
                        for role, like in some.items()}
-    return FusedInput(embeddings, mask, scales, further)
+    return FusedInput(torch.stack([pad(row, (0, 0, 0, longest - len(row))) for row in embeddings]), mask.long(), scales,
+                      _together([row.apart for row in rows]))
 
 
-def _padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """[B, longest, D] with zeros behind shorter rows [n, D], and [B, longest], one where there is something."""
-    lengths = torch.tensor([len(row) for row in rows], device=rows[0].device)
-    longest = max(map(len, rows))
-    mask = torch.arange(longest, device=lengths.device) < lengths.unsqueeze(-1)
-    return torch.stack([pad(row, (0, 0, 0, longest - len(row))) for row in rows]), mask.long()
+def _row(apart: ReadApart | None, number: int) -> ReadApart | None:
+    """What one row of a batch has read apart."""
+    if apart is None or not apart.mask[number].any():
+        return None
+    kept = apart.mask[number].bool()
+    return ReadApart(tuple(part[number:number + 1, :, kept] for part in apart.parts), apart.mask[number:number + 1, kept],
+                     apart.lengths[number:number + 1])
+
+
+def _together(rows: Sequence[ReadApart | None]) -> ReadApart | None:
+    """Rows as one batch with padding behind."""
+    some = next((row for row in rows if row is not None), None)
+    if some is None:
+        return None
+    nothing = ReadApart(tuple(part[:, :, :0] for part in some.parts), some.mask[:, :0], torch.zeros_like(some.lengths))
+    rows = [row or nothing for row in rows]
+    longest = max(row.mask.shape[1] for row in rows)
+    missing = [longest - row.mask.shape[1] for row in rows]
+    parts = zip(*([pad(part, (0, 0, 0, count)) for part in row.parts] for row, count in zip(rows, missing)))
+    return ReadApart(tuple(torch.cat(part) for part in parts), torch.cat([pad(row.mask, (0, count)) for row, count in zip(rows, missing)]),
+                     torch.cat([row.lengths for row in rows]))
 
 
 def reading_weights(backbone: Backbone, job: Job) -> dict[str, Tensor]:
