@@ -1,7 +1,7 @@
 """Compares methods on one task: every method with several seeds, measured alike, with intervals and tests.
 
     python -m transducer.compare --task assert --methods transducer lora prefix --seeds 3
-    python -m transducer.compare --task assert --methods transducer lora lora:params=17732 --tune 8 --jobs 2 --output runs/tuned
+    python -m transducer.compare --task assert --methods transducer lora lora:params=17757 --tune 8 --jobs 2 --output runs/tuned
 
 Killed at any moment, the same command goes on: what has ended is kept. The parts stand in `comparison`, the folder that it
 leaves in `comparison.folder`, the statistics in `statistics`, the page that it ends with in `comparison_report`.

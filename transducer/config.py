@@ -46,8 +46,8 @@ class TransducerSettings:
     relations: str = option("AST+CFG+DDG+CDG", "edge kinds that messages pass along, joined by +; empty: along none")
     reach: int = option(0, "tokens of the source around those that the model reads which the graph covers too, as far as there are "
                         "some", minimum=0)
-    beyond: int = option(0, "of the tokens that only the graph covers, those that the part beyond hands to the decoder, words that the "
-                         "window lacks first; 0: all", minimum=0)
+    beyond: int = option(0, "of the tokens that only the graph covers, how many the part beyond hands on, words that the window "
+                         "lacks first; 0: all", minimum=0)
 
     def to_dict(self) -> dict:
         return asdict(self)

@@ -69,6 +69,9 @@ class TransducerModel(InputModel):
         self.fusion = sized_fusion(self.sized, width, roles, backbone.embedding_scale,
                                    sampled_embeddings(backbone, settings.prompts))
         if "beyond" in fusion_parts(settings.fusion):
+            if not settings.reach:
+                raise ConfigurationError("the fusion part 'beyond' has nothing to read where graphs cover what the model reads; give "
+                                         "--reach N, or leave it out of --fusion")
             backbone.require_reading_apart()
         self.recorded = dict(NOTHING_RECORDED)
         self._enabled = True
@@ -118,8 +121,8 @@ class TransducerModel(InputModel):
         order = order[:, :self.settings.beyond or order.shape[1]]  # [B, K]
         places = order.clamp(min=0)
         mask = (ids >= 0).long()
-        chosen = places[:, None, :, None]
-        parts = tuple(part.gather(2, chosen.expand(-1, part.shape[1], -1, part.shape[3]))
+        chosen = places[:, None, :, None]  # layers of a model may lie on several devices
+        parts = tuple(part.gather(2, chosen.to(part.device).expand(-1, part.shape[1], -1, part.shape[3]))
                       for part in self.backbone.read_apart(ids.clamp(min=0), mask))
         return Beyond(ReadApart(parts, (order >= 0).long(), mask.sum(1)),
                       torch.where(order < 0, -1, graph["graph_beyond_node"].gather(1, places)))

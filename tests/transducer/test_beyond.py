@@ -259,6 +259,11 @@ def test_a_decoder_only_model_whose_layers_are_computed_twice_is_refused(tmp_pat
         transducer(load_backbone(str(folder), "float32", device="cpu", computed_twice=True))
 
 
+def test_the_part_without_a_reach_is_refused(backbone: Backbone) -> None:
+    with pytest.raises(ConfigurationError, match="'beyond' has nothing to read.*--reach N"):
+        transducer(backbone, reach=0)
+
+
 def test_a_reach_behind_a_method_is_refused(backbone: Backbone) -> None:
     with pytest.raises(ConfigurationError, match="--reach 5"):
         build_method("transducer:reach=5", backbone, TransducerSettings(reach=REACH), "auto")

@@ -46,7 +46,7 @@ class BeyondWindow(nn.Module):
         weights = torch.cat((view.node_vectors @ self.gate, self.gate.new_zeros(1)))  # [N + 1], the last for no node
         read = beyond.read
         factors = torch.where(read.mask.bool(), 1 + weights[beyond.node], 0.0)[:, None, :, None]  # [B, 1, K, 1]
-        return read._replace(parts=tuple((part * factors).to(part.dtype) for part in read.parts))
+        return read._replace(parts=tuple((part * factors.to(part.device)).to(part.dtype) for part in read.parts))
 
     def extra_repr(self) -> str:
         return f"rank={len(self.gate)}"

@@ -42,7 +42,7 @@ LAYER_READINGS: dict[str, type[LayerScales]] = {"scales": LayerScales}
 """Parts that change what is inside the frozen layers; at most one, combines with all of these."""
 
 MEMORY_READINGS: dict[str, type[BeyondWindow]] = {"beyond": BeyondWindow}
-"""Parts that give the decoder more to attend to; at most one, combines with all of these."""
+"""Parts that give the model more to attend to; at most one, combines with all of these."""
 
 WHOLE_FUSIONS: dict[str, type[PublishedFusion]] = {"published": PublishedFusion}
 """Fusions that stand alone."""
