@@ -93,7 +93,8 @@ def test_generation_starts_the_decoder_from_nothing(model: AdaptedModel, monkeyp
 
 @pytest.mark.parametrize(("garbage", "flags"), [
     ("x", []), ("assert False  # é" * 30, []),
-    ("x", ["--fusion", "attention+aligned+residual+prompts+scales+beyond", "--max-source-tokens", "24", "--reach", "200"])])
+    ("x", ["--fusion", "attention+aligned+residual+prompts+scales+beyond", "--max-source-tokens", "24", "--reach", "200",
+           "--learning-rate", "0.1"])])
 def test_predictions_of_a_run_do_not_depend_on_the_targets(
         garbage: str, flags: list[str], model_folder: Path, data_folder: Path, tmp_path: Path) -> None:
     """The training command on two data folders that differ in the targets of the test split alone."""
