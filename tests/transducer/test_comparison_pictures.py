@@ -1,4 +1,4 @@
-"""Charts of comparisons as files, and the curve over the number of training examples."""
+"""Charts of comparisons as files, and the curves over the number of training examples and of trained weights."""
 from __future__ import annotations
 
 import json
@@ -11,6 +11,7 @@ import pytest
 from tests.transducer.comparison_folder import EXAMPLES, Method, write_folder
 from transducer.commands import command_line
 from transducer.comparison_report.__main__ import main as report
+from transducer.comparison_report.budget_curve import family_of, main as budget_curve
 from transducer.comparison_report.charts.axes import last_shown
 from transducer.comparison_report.charts.curves import Curve, curves
 from transducer.comparison_report.charts.forest import Interval, forest
@@ -89,6 +90,36 @@ def test_the_curve_is_of_comparisons_that_differ_in_size_alone(sizes: list[str],
     assert command_line(learning_curve, [*sizes, "--metric", "accuracy", "--output", str(tmp_path / "curve.svg")]) == 2
     assert "test_loss" in capsys.readouterr().err
     assert not (tmp_path / "curve.svg").exists()
+
+
+def test_the_curve_over_budgets_joins_the_sizes_of_a_method(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    methods = [Method("transducer:params=31000", 0.7, 29_824), Method("transducer:params=8000", 0.4, 7_755),
+               Method("lora:dropout=0,params=8000", 0.3, 6_144), Method("lora:params=8000,dropout=0", 0.3, 6_144),
+               Method("lora:dropout=0,params=100000", 0.8, 98_304), Method("ia3", 0.5, 14_336), Method("none", 0.1, 0, None)]
+    folder = write_folder(tmp_path / "budgets", EXAMPLES, methods)
+    picture = tmp_path / "curve.svg"
+    assert command_line(budget_curve, [str(folder), "--metric", "exact_match", "--output", str(picture)]) == 0
+    lines = {line.get("data-method"): line for line in elements(picture, "curve")}
+    assert {name: len(list(line.iter(SVG + "circle"))) for name, line in lines.items()} == {
+        "transducer": 2, "lora:dropout=0": 2, "ia3": 1}
+    across = [float(circle.get("cx")) for circle in lines["transducer"].iter(SVG + "circle")]
+    assert across == sorted(across) and "style-0" in lines["transducer"].get("class"), "from few weights to many, the reference first"
+    assert "trained weights" in picture.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert command_line(budget_curve, [str(folder), "--metric", "accuracy", "--output", str(tmp_path / "no.svg")]) == 2
+    assert "test_loss" in capsys.readouterr().err
+
+
+def test_the_curve_over_budgets_wants_a_method_of_two_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_folder(tmp_path / "one", EXAMPLES, [Method("transducer", 0.7, 17_757), Method("lora", 0.6, 98_304)])
+    assert command_line(budget_curve, [str(folder), "--output", str(tmp_path / "curve.svg")]) == 2
+    assert "params=N" in capsys.readouterr().err and not (tmp_path / "curve.svg").exists()
+
+
+@pytest.mark.parametrize("label, family", [("lora", "lora"), ("lora:params=8000", "lora"), ("lora:params=8000,dropout=0", "lora:dropout=0"),
+                                           ("prompt:tokens=5", "prompt:tokens=5")])
+def test_the_label_of_a_method_without_its_budget(label: str, family: str) -> None:
+    assert family_of(label) == family
 
 
 @pytest.mark.parametrize("places", [[10.0, 11.0, 12.0, 90.0], [99.0, 98.0, 100.0], [5.0], [0.0, 0.0, 0.0]])

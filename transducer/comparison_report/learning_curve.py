@@ -4,18 +4,15 @@
 """
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..commands import DONE, CommandParser, command_line
 from ..errors import ConfigurationError, DataError
-from ..storage import write_text
-from .charts.growth import Growth, growth
+from .charts.growth import Growth
 from .folder import Comparison, read_comparison
-from .look import STYLES
-from .pictures import HEIGHT, WIDTH, standalone
-from .wording import LOSS, finite, metric_name
+from .growth_lines import check_metric, growth_chart, spread_of, write_picture
+from .wording import LOSS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,10 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.svg")
     options = parser.parse_args(arguments)
     comparisons = [read_comparison(folder) for folder in options.folders]
-    picture = standalone(learning_curve(comparisons, options.metric, [str(folder) for folder in options.folders]))
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(options.output, picture)
-    print(options.output)
+    write_picture(learning_curve(comparisons, options.metric, [str(folder) for folder in options.folders]), options.output)
     return DONE
 
 
@@ -48,8 +42,7 @@ def learning_curve(comparisons: Sequence[Comparison], metric: str, names: Sequen
     for other, name in zip(comparisons[1:], names[1:]):
         _check_alike(first, other, names[0], name)
     known = [entry for entry in first.figures if all(entry in other.figures for other in comparisons)]
-    if metric not in known:
-        raise ConfigurationError(f"no metric {metric!r} in all of the comparisons; expected one of: {', '.join(known)}")
+    check_metric(metric, known, "all of the comparisons")
     sizes = [comparison.config["data"]["train"] for comparison in comparisons]
     if len(set(sizes)) < len(sizes):
         counts = ", ".join(f"{size:,}" for size in sizes)
@@ -57,20 +50,12 @@ def learning_curve(comparisons: Sequence[Comparison], metric: str, names: Sequen
     ordered = [comparison for _, comparison in sorted(zip(sizes, comparisons), key=lambda pair: pair[0])]
     methods = list(dict.fromkeys(method for comparison in ordered for method in comparison.methods))
     lines = [Growth(method, _points(ordered, method, metric)) for method in methods]
-    drawn = sorted((entry for entry in lines if entry.points), key=lambda entry: entry.name != first.reference)
-    styles = {entry.name: place % STYLES for place, entry in enumerate(drawn)}
-    quality = metric_name(metric) + (" (lower is better)" if first.lower_is_better(metric) else "")
-    return growth(drawn, styles, WIDTH, HEIGHT, quality, first.reference)
+    return growth_chart(first, lines, metric, "training examples", first.reference)
 
 
 def _points(ordered: Sequence[Comparison], method: str, metric: str) -> list[tuple[int, float, float, float]]:
-    found = []
-    for comparison in ordered:
-        score = comparison.score(method, metric)
-        values = [value for value in (score or {}).get("values", ()) if finite(value)]
-        if values:
-            found.append((comparison.config["data"]["train"], statistics.fmean(values), min(values), max(values)))
-    return found
+    return [(comparison.config["data"]["train"], *spread) for comparison in ordered
+            if (spread := spread_of(comparison, method, metric)) is not None]
 
 
 def _check_alike(first: Comparison, other: Comparison, first_name: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Quality over the number of training examples: a line a method, its spread over seeds, its name at its end."""
+"""Quality over a count on a logarithmic axis: a line a method, its spread over seeds, its name at its end."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -12,17 +12,19 @@ MARGIN = {"left": 54, "right": 14, "top": 30, "bottom": 48}
 
 @dataclass(frozen=True)
 class Growth:
-    """A method: (training examples, mean, least, most of a seed), in the order of the examples."""
+    """A method: (count, mean, least, most of a seed), in the order of the counts."""
 
     name: str
     points: Sequence[tuple[int, float, float, float]]
 
 
-def growth(lines: Sequence[Growth], styles: dict[str, int], width: int, height: int, quality: str, reference: str) -> str:
+def growth(lines: Sequence[Growth], styles: dict[str, int], width: int, height: int, count: str, quality: str,
+           reference: str) -> str:
     """The chart; an empty text where there is nothing to draw.
 
     Args:
         styles: place of a method's colour, by name.
+        count: what is counted.
     """
     lines = [entry for entry in lines if entry.points]
     if not lines:
@@ -32,11 +34,11 @@ def growth(lines: Sequence[Growth], styles: dict[str, int], width: int, height: 
     across = Scale(*padded(counts, 0.02, logarithmic=True), MARGIN["left"], right, logarithmic=True)
     up = Scale(*padded([value for entry in lines for point in entry.points for value in point[1:]]), height - MARGIN["bottom"],
                MARGIN["top"])
-    parts = grid(across, up, "training examples", quality, (6, 6))
+    parts = grid(across, up, count, quality, (6, 6))
     ends = set_apart([up(entry.points[-1][1]) for entry in lines], LABEL_HEIGHT, up.end, up.start)
     for entry, end in sorted(zip(lines, ends), key=lambda pair: pair[0].name == reference):  # the reference on top
         parts.append(_line(entry, styles[entry.name], across, up, right, end, entry.name == reference))
-    return document(width, height, "growth", f"{quality} by training examples: " + ", ".join(entry.name for entry in lines), parts)
+    return document(width, height, "growth", f"{quality} by {count}: " + ", ".join(entry.name for entry in lines), parts)
 
 
 def set_apart(places: Sequence[float], distance: float, top: float, bottom: float) -> list[float]:
