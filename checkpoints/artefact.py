@@ -23,14 +23,17 @@ from pathlib import Path
 from .artefact_card import transducer_card
 from .errors import ArtefactContentError, ArtefactError, ArtefactVersionError, MissingArtefactError
 
-SCHEMA = 4
+SCHEMA = 5
 CONFIG_FILE = "transducer_config.json"
 TENSOR_FILE = "transducer.safetensors"
 CARD_FILE = "README.md"
 RECORDED_PACKAGES = ("torch", "transformers", "safetensors")
 REQUIRED_FIELDS = {"schema": int, "settings": dict, "backbone": dict, "task": str, "languages": list, "license": str,
-                   "packages": dict, "tensors": dict, "sha256": str, "results": dict, "run": dict}
-"""Fields of the configuration and what they hold. `results` are figures by name, `run` is what made them."""
+                   "limits": dict, "packages": dict, "tensors": dict, "sha256": str, "results": dict, "run": dict}
+"""Fields of the configuration and what they hold. `limits` are in tokens, those of `LIMITS`, or none where they are not known;
+`results` are figures by name, `run` is what made them."""
+LIMITS = ("max_source_tokens", "max_target_tokens")
+"""How much of a source and a target it was trained with, in tokens of the backbone."""
 BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width", "precision", "quantize", "tokenizer", "family", "parameters", "roles"}
 """Facts about the backbone. `roles` (role -> [width, count]) are those of its signals that the transducer multiplies. Where an
 older schema did not state them, `tokenizer` (a fingerprint), `family` and `roles` are empty, `parameters` is 0 and `quantize` is
@@ -56,13 +59,15 @@ class Artefact:
 
 
 def write_artefact(folder: Path, tensors: dict, *, settings: dict, backbone: dict, task: str,
-                   languages: Sequence[str], results: dict, run: dict | None = None, license: str = "") -> None:
+                   languages: Sequence[str], results: dict, run: dict | None = None, license: str = "",
+                   limits: dict[str, int] | None = None) -> None:
     """Writes a transducer folder whole or not at all; an older one in its place is replaced.
 
     Args:
         results: figures by name, such as {"test loss": 1.5}; what is no number is a remark.
         run: what made them, as `transducer.provenance` states it.
         license: identifier as the Hugging Face hub knows it, or "".
+        limits: tokens by the names in `LIMITS`.
 
     Raises:
         ArtefactError: the folder is there and holds something else; it is left alone.
@@ -81,6 +86,7 @@ def write_artefact(folder: Path, tensors: dict, *, settings: dict, backbone: dic
             "languages": list(languages),
             "license": license,
             "settings": settings,
+            "limits": limits or {},
             "backbone": backbone,
             "packages": {name: version(name) for name in RECORDED_PACKAGES},
             "tensors": {name: list(tensor.shape) for name, tensor in sorted(tensors.items())},
@@ -174,10 +180,15 @@ def _from_schema_2(config: dict) -> dict:
 def _from_schema_3(config: dict) -> dict:
     """Transducers of schema 3 change the input alone."""
     backbone = config.get("backbone")
-    return config | {"backbone": {"roles": {}} | backbone} if isinstance(backbone, dict) else config
+    return _from_schema_4(config | {"backbone": {"roles": {}} | backbone} if isinstance(backbone, dict) else config)
 
 
-MIGRATIONS = {1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3}
+def _from_schema_4(config: dict) -> dict:
+    """Schema 4 does not state how long sources and targets were in training."""
+    return {"limits": {}} | config
+
+
+MIGRATIONS = {1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3, 4: _from_schema_4}
 """Older schema -> what makes the present one of its configuration. `schema` stays what the file states."""
 
 
@@ -194,6 +205,7 @@ def _check_configuration(path: Path, config: object) -> None:
     wrong += ["backbone"] if "backbone" not in wrong and not _are_roles(config["backbone"]["roles"]) else []
     wrong += ["tensors"] if "tensors" not in wrong and not all(map(_is_shape, config["tensors"].values())) else []
     wrong += ["languages"] if "languages" not in wrong and not all(isinstance(name, str) for name in config["languages"]) else []
+    wrong += ["limits"] if "limits" not in wrong and not _are_limits(config["limits"]) else []
     if wrong:
         raise _content_error(path, f"fields missing or of another kind than expected: {wrong}")
 
@@ -204,6 +216,10 @@ def _is_shape(sides: object) -> bool:
 
 def _are_roles(roles: object) -> bool:
     return isinstance(roles, dict) and all(_is_shape(pair) and len(pair) == 2 for pair in roles.values())
+
+
+def _are_limits(limits: dict) -> bool:
+    return not limits or limits.keys() == set(LIMITS) and all(type(count) is int and count > 0 for count in limits.values())
 
 
 def folder_bytes(folder: Path) -> int:

@@ -45,7 +45,7 @@ def transducer_card(config: dict) -> str:
         *_table(_base_facts(backbone, base)),
         "## Settings",
         "",
-        *_table((key.replace("_", " "), value) for key, value in config["settings"].items()),
+        *_table((key.replace("_", " "), value) for key, value in {**config["settings"], **config["limits"]}.items()),
         "## Licence",
         "",
         f"`{config['license']}`, for what is in this folder; the base model has its own." if config["license"] else

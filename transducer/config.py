@@ -90,8 +90,8 @@ class RunSettings(TransducerSettings):
     decontaminate: float = option(0.0, "removes training and validation examples that are near duplicates of test examples: "
                                   "Jaccard index of token 5-grams from which two are; 0: none, they are only counted",
                                   minimum=0.0, maximum=1.0)
-    max_source_tokens: int = option(0, "longest input in tokens; 0: the task's; the paper: 400", minimum=16, or_zero=True)
-    max_target_tokens: int = option(0, "longest target in tokens; 0: the task's; the paper: 150", minimum=4, or_zero=True)
+    max_source_tokens: int = option(0, "longest input in tokens; 0: as a saved transducer was trained, or the task's; the paper: 400", minimum=16, or_zero=True)
+    max_target_tokens: int = option(0, "longest target in tokens; 0: likewise; the paper: 150", minimum=4, or_zero=True)
     overlong: str = option("truncate", "what becomes of longer examples; error ends the run, skip leaves them out, both counted",
                            choices=("truncate", "skip", "error"))
     beams: int = option(0, "beams in generation; 0: the task's; the paper: 2", minimum=0)

@@ -76,14 +76,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     model = load_saved(options)
     task = get_task(model.task or settings.task)
-    settings = settings.for_task(task)
     splits = load_source(options.data, task, language=options.language or None, columns=settings.column_names(),
                          progress=not options.quiet)
     examples = limited(splits.test, settings.test_limit)
-    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens,
-                        model.settings.reach)
+    preparer = Preparer.for_model(model, task, settings.max_source_tokens, settings.max_target_tokens)
     predictions = predict(model, preparer, [(example.source, example.language) for example in examples],
-                          beams=settings.beams, progress=not options.quiet)
+                          beams=settings.beams or task.generation["num_beams"], progress=not options.quiet)
     scores = score_predictions(task, predictions, [example.target for example in examples],
                                [task.language_of_answers(example.language) for example in examples])
     loss = evaluation_loss(model, preparer.with_labels(examples, PreparationReport()), 32)

@@ -117,10 +117,9 @@ def _write_embeddings(model: TransducerModel, options: argparse.Namespace) -> No
     check_carries_all(model)
     given = {name: value for name, value in vars(options).items() if name == "max_source_tokens"}
     task = get_task(model.task or TrainSettings.task)
-    settings = resolve(TrainSettings, given).for_task(task)
+    settings = resolve(TrainSettings, given)
     requests = read_requests(options.embeddings, task, options.language)
-    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens,
-                        model.settings.reach)
+    preparer = Preparer.for_model(model, task, settings.max_source_tokens)
     found = fused_prompts(model, preparer, requests, progress=True)
     write_prompt_embeddings(options.to_embeddings, found, {
         "model": options.base_model or model.backbone.name, "model_fingerprint": model.backbone.fingerprint, "hidden": model.backbone.width,

@@ -146,14 +146,15 @@ class TransducerModel(InputModel):
 
     def save_pretrained(self, folder: Path | str, *, task: str | None = None, languages: Sequence[str] | None = None,
                         results: dict | None = None, run: dict | None = None, license: str | None = None,
-                        base_model: str = "") -> None:
+                        limits: dict[str, int] | None = None, base_model: str = "") -> None:
         """Writes the three files of a transducer folder; a folder that exists is replaced whole.
 
         Args:
             base_model: the name under which those who load the transducer find its model; empty: as it was loaded here.
             others: those of `checkpoints.artefact.write_artefact`; what is None stays as it was loaded.
         """
-        given = {"task": task, "languages": languages, "results": results, "run": run, "license": license}
+        given = {"task": task, "languages": languages, "results": results, "run": run, "license": license,
+                 "limits": limits}
         recorded = self.recorded | {name: value for name, value in given.items() if value is not None}
         backbone = backbone_record(self.backbone, scales_layers(self.settings))
         # A backbone that was lent for saving may compute in another precision than training did.
@@ -228,7 +229,7 @@ class TransducerModel(InputModel):
 LENT_OTHERWISE = ("precision", "quantize")
 """Facts of the backbone in training that need not hold of one that a saved transducer is put on."""
 
-NOTHING_RECORDED = {"task": "", "languages": (), "results": {}, "run": {}, "license": ""} | dict.fromkeys(LENT_OTHERWISE, "")
+NOTHING_RECORDED = {"task": "", "languages": (), "limits": {}, "results": {}, "run": {}, "license": ""} | dict.fromkeys(LENT_OTHERWISE, "")
 """Facts of a transducer that was not loaded."""
 
 

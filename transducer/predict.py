@@ -44,7 +44,6 @@ def main(arguments: list[str] | None = None) -> int:
 
     folder = saved_folder(options)
     task = get_task(read_artefact(folder).config["task"] or settings.task)
-    settings = settings.for_task(task)
     language = options.language or _language_of(options.file, task)
     task.check_language(language)
     if task.placeholder:
@@ -61,9 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     from .prepare import Preparer
 
     model = load_saved(options, folder)
-    preparer = Preparer(model.backbone, task, settings.max_source_tokens, settings.max_target_tokens,
-                        model.settings.reach)
-    answer = predict(model, preparer, [(source, language)], beams=settings.beams)[0]
+    preparer = Preparer.for_model(model, task, settings.max_source_tokens, settings.max_target_tokens)
+    answer = predict(model, preparer, [(source, language)], beams=settings.beams or task.generation["num_beams"])[0]
     if options.explain:
         from .explanation.writing import write_explanation
 

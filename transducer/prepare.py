@@ -9,14 +9,18 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cpg import extract
-from tasks import Example, Task
+from tasks import Example, Task, get_task
 
 from .backbone import Backbone
 from .progress import progress_bar
 from .tensors import NodeBags, PreparedExample, graph_arrays
 from .text import EncodedSource, TextEncoder
+
+if TYPE_CHECKING:
+    from .model import TransducerModel
 
 
 @dataclass
@@ -51,6 +55,23 @@ class Preparer:
                                 framed=bool(task.frames), encoder_decoder=backbone.encoder_decoder, reach=reach)
         self._task = task
         self._bags = NodeBags(backbone.tokenizer)
+
+    @classmethod
+    def for_model(cls, model: TransducerModel, task: Task | None = None, max_source_tokens: int = 0,
+                  max_target_tokens: int = 0) -> Preparer:
+        """As a transducer was trained: for its task, with its limits and its reach.
+
+        Args:
+            task: in place of the one that it states.
+            max_source_tokens, max_target_tokens: in place of its own; where neither is known (0), the task's.
+
+        Raises:
+            UnknownNameError: no task is given and it states none.
+        """
+        task = task or get_task(model.task)
+        limits = model.recorded["limits"]
+        return cls(model.backbone, task, max_source_tokens or limits.get("max_source_tokens", task.max_source_tokens),
+                   max_target_tokens or limits.get("max_target_tokens", task.max_target_tokens), model.settings.reach)
 
     def model_input(self, source: str, language: str, report: PreparationReport) -> tuple[EncodedSource, PreparedExample]:
         """The input made from a source: its tokens, and the graph of the text that the model sees and of what is within reach."""

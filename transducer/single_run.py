@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from transformers import set_seed
 
-from checkpoints.artefact import folder_bytes
+from checkpoints.artefact import LIMITS, folder_bytes
 from tasks import Task
 from tasks.metrics import Scores
 
@@ -172,7 +172,8 @@ class SingleRun:
         target = self._folder / model.artefact
         if isinstance(model, TransducerModel):
             languages = tuple(sorted({example.language for example in self._data.examples.train}))
-            model.save_pretrained(target, task=self._task.name, languages=languages, results=card_results(self.row))
+            limits = {name: getattr(self._settings, name) for name in LIMITS}
+            model.save_pretrained(target, task=self._task.name, languages=languages, limits=limits, results=card_results(self.row))
             return
         if target.exists():
             shutil.rmtree(target)

@@ -219,7 +219,7 @@ def test_the_line_is_on_standard_error(folder: Path, other_model_folder: Path, t
 def to_schema_1(config: dict) -> None:
     """As the first release wrote it."""
     config["schema"] = 1
-    for name in ("license", "run"):
+    for name in ("license", "run", "limits"):
         del config[name]
     for name in ("tokenizer", "family", "parameters", "quantize"):
         del config["backbone"][name]
@@ -228,6 +228,7 @@ def to_schema_1(config: dict) -> None:
 
 def without_scales(config: dict) -> None:
     """As before there were scales."""
+    config.pop("limits", None)
     del config["backbone"]["roles"], config["settings"]["directions"]
 
 
@@ -248,6 +249,12 @@ def test_an_artefact_of_the_first_schema(
     assert all(torch.equal(tensor, tensors[name]) for name, tensor in model.tensors().items())
     TransducerModel.from_pretrained(folder, other, allow_mismatch=True)
     assert "the tokenizer was not recorded" in caplog.text
+
+
+def test_an_artefact_from_before_limits_were_stated(folder: Path, backbone: Backbone) -> None:
+    change_config(folder, lambda config: config.update(schema=4))
+    change_config(folder, lambda config: config.pop("limits"))
+    assert TransducerModel.from_pretrained(folder, backbone).recorded["limits"] == {}
 
 
 @pytest.mark.parametrize("schema", [2, 3])
@@ -283,7 +290,9 @@ def test_an_artefact_of_the_first_schema_is_checked_all_the_same(folder: Path) -
         read_artefact(folder)
 
 
-@pytest.mark.parametrize(("field", "value"), [("tensors", {"a": "wide"}), ("tensors", {"a": [1, -1]}), ("languages", [1])])
+@pytest.mark.parametrize(("field", "value"), [("tensors", {"a": "wide"}), ("tensors", {"a": [1, -1]}), ("languages", [1]),
+                                              ("limits", {"max_source_tokens": 400}),
+                                              ("limits", {"max_source_tokens": 400, "max_target_tokens": 0})])
 def test_fields_of_a_wrong_content(field: str, value: object, folder: Path) -> None:
     change_config(folder, lambda config: config.update({field: value}))
     with pytest.raises(ArtefactContentError, match=rf"\['{field}'\]"):

@@ -11,6 +11,7 @@ from tests.transducer import tiny
 from transducer import TransducerModel, evaluate, export, predict, report
 from transducer.backbone import load_backbone
 from transducer.commands import command_line
+from transducer.prepare import Preparer
 
 PLACEHOLDER = tiny.TASK.placeholder
 
@@ -170,9 +171,38 @@ def test_the_answer_is_the_one_that_evaluation_gives(run: Path, files: dict[str,
 
 def evaluate_preparer(model: TransducerModel):
     """With the command's own limits but for the answer, which `predicted` cuts."""
-    from transducer.prepare import Preparer
-
     return Preparer(model.backbone, tiny.TASK, tiny.TASK.max_source_tokens, 12)
+
+
+# Limits
+
+
+def test_a_saved_transducer_keeps_the_limits_of_its_training(run: Path) -> None:
+    model = TransducerModel.from_pretrained(run / "transducer")
+    assert model.recorded["limits"] == {"max_source_tokens": tiny.TASK.max_source_tokens, "max_target_tokens": 12}
+    model.recorded["limits"] = {"max_source_tokens": 30, "max_target_tokens": 9}
+    for given, expected in (({}, (30, 9)), ({"max_source_tokens": 50}, (50, 9)), ({"max_target_tokens": 7}, (30, 7))):
+        text = Preparer.for_model(model, **given).text
+        assert (text.max_source_tokens, text.max_target_tokens) == expected
+    model.recorded["limits"] = {}
+    text = Preparer.for_model(model).text
+    assert (text.max_source_tokens, text.max_target_tokens) == (tiny.TASK.max_source_tokens, tiny.TASK.max_target_tokens)
+
+
+def test_commands_read_as_much_as_training_did_unless_told_otherwise(
+        run: Path, data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "transducer"
+    TransducerModel.from_pretrained(run / "transducer").save_pretrained(folder, limits={"max_source_tokens": 24, "max_target_tokens": 8})
+
+    def loss(*flags: str) -> float:
+        capsys.readouterr()
+        assert command_line(evaluate.main, ["--transducer", str(folder), "--data", f"file:{data_folder}", "--quiet", "--test-limit", "4",
+                                            *flags]) == 0
+        return json.loads(capsys.readouterr().out)["loss"]
+
+    own = loss()
+    assert own == loss("--max-source-tokens", "24", "--max-target-tokens", "8")
+    assert own not in (loss("--max-source-tokens", "200"), loss("--max-target-tokens", "40"))
 
 
 def test_it_is_printed_and_written_in_the_place_of_the_placeholder(

@@ -14,6 +14,7 @@ from tests.transducer import served
 from tests.transducer.tiny_families import write_family
 from transducer.backbone import load_backbone
 from transducer.evaluate import predict
+from transducer.model import TransducerModel
 from transducer.prepare import PreparationReport, Preparer
 from transducer.serving import generation
 from transducer.serving.batching import Batcher
@@ -134,6 +135,14 @@ def test_what_lies_beyond_the_windows_of_some_requests_changes_no_other(model_ty
     assert len(set(counts)) > 3 and apart.mask.sum(1).tolist() == counts == apart.lengths.tolist()
     for number, (row, count) in enumerate(zip(rows, counts)):
         assert not count or all(torch.equal(part[number:number + 1, :, :count], own) for part, own in zip(apart.parts, row.apart.parts))
+
+
+def test_requests_are_read_with_the_limits_of_training(model_folder: Path, tmp_path: Path) -> None:
+    (name, folder), = served.saved(model_folder, tmp_path, {"repair": "aligned"}).items()
+    TransducerModel.from_pretrained(folder).save_pretrained(folder, limits={"max_source_tokens": 40, "max_target_tokens": 5})
+    for settings, source, target in (({}, 40, 5), ({"max_source_tokens": 90}, 90, 5), ({"max_new_tokens": 3}, 40, 3)):
+        (one,) = served.table(model_folder, {name: folder}, **settings)
+        assert (one.preparer.text.max_source_tokens, one.max_new_tokens) == (source, target)
 
 
 def test_text_comes_piece_by_piece_with_one_beam_and_makes_up_the_answer(transducers: Transducers) -> None:

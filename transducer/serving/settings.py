@@ -21,7 +21,7 @@ class ServeSettings:
     max_beams: int = option(8, "most beams that a request may ask for", minimum=1)
     max_new_tokens: int = option(256, "most tokens that a request may ask for", minimum=1)
     max_transducers: int = option(64, "most transducers that are served at a time", minimum=1)
-    max_source_tokens: int = option(0, "longest input in tokens; 0: the task's", minimum=16, or_zero=True)
+    max_source_tokens: int = option(0, "longest input in tokens; 0: as each transducer was trained", minimum=16, or_zero=True)
     precision: str = option("float32", "arithmetic of the shared model. In float32 an answer is the same whatever it is batched with; "
                             "bfloat16 rounds so coarsely that some answers are not", choices=("auto", "float32", "bfloat16"))
     quantize: str = option("none", "bits of the shared model's weights, whatever the transducers were trained on; 8bit and 4bit need "

@@ -76,9 +76,8 @@ class Transducers:
         task = self._task(name, folder)
         model = TransducerModel.from_pretrained(folder, self.backbone, engine=self._settings.engine,
                                                 allow_mismatch=self._settings.allow_mismatch)
-        limit = min(task.max_target_tokens, self._settings.max_new_tokens)
-        preparer = Preparer(self.backbone, task, self._settings.max_source_tokens or task.max_source_tokens, limit,
-                            model.settings.reach)
+        preparer = Preparer.for_model(model, task, self._settings.max_source_tokens)
+        limit = min(preparer.text.max_target_tokens, self._settings.max_new_tokens)
         served = Served(name, task, model, preparer, min(task.generation["num_beams"], self._settings.max_beams), limit)
         with self._lock:
             self._check_room(name)
