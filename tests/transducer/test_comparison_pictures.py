@@ -11,7 +11,7 @@ import pytest
 from tests.transducer.comparison_folder import EXAMPLES, Method, write_folder
 from transducer.commands import command_line
 from transducer.comparison_report.__main__ import main as report
-from transducer.comparison_report.budget_curve import family_of, main as budget_curve
+from transducer.comparison_report.budget_curve import main as budget_curve
 from transducer.comparison_report.charts.axes import last_shown
 from transducer.comparison_report.charts.curves import Curve, curves
 from transducer.comparison_report.charts.forest import Interval, forest
@@ -114,12 +114,6 @@ def test_the_curve_over_budgets_wants_a_method_of_two_sizes(tmp_path: Path, caps
     folder = write_folder(tmp_path / "one", EXAMPLES, [Method("transducer", 0.7, 17_757), Method("lora", 0.6, 98_304)])
     assert command_line(budget_curve, [str(folder), "--output", str(tmp_path / "curve.svg")]) == 2
     assert "params=N" in capsys.readouterr().err and not (tmp_path / "curve.svg").exists()
-
-
-@pytest.mark.parametrize("label, family", [("lora", "lora"), ("lora:params=8000", "lora"), ("lora:params=8000,dropout=0", "lora:dropout=0"),
-                                           ("prompt:tokens=5", "prompt:tokens=5")])
-def test_the_label_of_a_method_without_its_budget(label: str, family: str) -> None:
-    assert family_of(label) == family
 
 
 @pytest.mark.parametrize("places", [[10.0, 11.0, 12.0, 90.0], [99.0, 98.0, 100.0], [5.0], [0.0, 0.0, 0.0]])

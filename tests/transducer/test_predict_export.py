@@ -9,7 +9,6 @@ import pytest
 from checkpoints.artefact import read_artefact
 from tests.transducer import tiny
 from transducer import TransducerModel, evaluate, export, predict, report
-from transducer.backbone import load_backbone
 from transducer.commands import command_line
 from transducer.prepare import Preparer
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from ..backbone import Backbone
 from ..budget import parameter_count, within_budget
 from ..config import TransducerSettings
-from ..errors import BudgetError, ConfigurationError, TransducerError, UnknownNameError
-from ..methods import method_class, parse_specification
+from ..errors import BudgetError, TransducerError, UnknownNameError
+from ..methods import method_class, parse_specification, without_budget
 from .settings import CompareSettings
 
 
@@ -47,7 +47,7 @@ def plan_methods(settings: CompareSettings, backbone: Backbone) -> list[PlannedM
     budget = settings.parameter_budget()
     planned, misfits = [], []
     for label in settings.labels():
-        base, own_budget = _without_budget(label)
+        base, own_budget = without_budget(label)
         allowed = own_budget or budget
         kind = method_class(base)
         remark = kind.remark
@@ -76,15 +76,3 @@ def sized(base: str, budget: int | None, backbone: Backbone, settings: Transduce
     """(specification within the budget, its trainable parameters)."""
     specification = within_budget(base, budget, backbone, settings) if budget else base
     return specification, parameter_count(specification, backbone, settings)
-
-
-def _without_budget(label: str) -> tuple[str, int | None]:
-    """(specification, N) of a label with `params=N` among its settings; N is None where it has none."""
-    name, given = parse_specification(label)
-    if "params" not in given:
-        return label, None
-    budget = given["params"]
-    if not isinstance(budget, int) or isinstance(budget, bool) or budget < 1:
-        raise ConfigurationError(f"method {label!r}: params is {budget!r}, expected a whole number of at least 1")
-    parts = [part for part in label.partition(":")[2].split(",") if part.partition("=")[0] != "params"]
-    return name + (":" if parts else "") + ",".join(parts), budget

@@ -7,11 +7,11 @@ has no place on the axis and is left out.
 """
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from ..commands import DONE, CommandParser, command_line
 from ..errors import ConfigurationError
+from ..methods import without_budget
 from .charts.growth import Growth
 from .folder import Comparison, read_comparison
 from .growth_lines import check_metric, growth_chart, spread_of, write_picture
@@ -40,19 +40,12 @@ def budget_curve(comparison: Comparison, metric: str) -> str:
         weights = rows[0]["trainable_parameters"]
         spread = spread_of(comparison, method, metric)
         if weights and spread is not None:
-            families.setdefault(family_of(method), {}).setdefault(weights, spread)
+            families.setdefault(without_budget(method)[0], {}).setdefault(weights, spread)
     if all(len(sizes) < 2 for sizes in families.values()):
         raise ConfigurationError("no method has two sizes; a budget curve needs a comparison with METHOD:params=N at two budgets or "
                                  "more, of which two gave different sizes")
     lines = [Growth(name, [(weights, *spread) for weights, spread in sorted(sizes.items())]) for name, sizes in families.items()]
-    return growth_chart(comparison, lines, metric, "trained weights", family_of(comparison.reference))
-
-
-def family_of(method: str) -> str:
-    """The label of a method without its budget: `lora:dropout=0` of `lora:dropout=0,params=8000`."""
-    name, _, settings = method.partition(":")
-    kept = [setting for setting in settings.split(",") if setting and not re.match(r"params\s*=", setting)]
-    return f"{name}:{','.join(kept)}" if kept else name
+    return growth_chart(comparison, lines, metric, "trained weights", without_budget(comparison.reference)[0])
 
 
 if __name__ == "__main__":

@@ -77,6 +77,22 @@ def with_fields(specification: str, added: dict[str, object]) -> str:
     return f"{specification}{',' if given else ':'}{','.join(parts)}" if parts else specification
 
 
+def without_budget(label: str) -> tuple[str, int | None]:
+    """(specification, N) of a label with `params=N` among its settings; N is None where it has none.
+
+    Raises:
+        ConfigurationError: N is no number of parameters.
+    """
+    name, given = parse_specification(label)
+    if "params" not in given:
+        return label, None
+    budget = given["params"]
+    if not isinstance(budget, int) or isinstance(budget, bool) or budget < 1:
+        raise ConfigurationError(f"method {label!r}: params is {budget!r}, expected a whole number of at least 1")
+    parts = [part for part in label.partition(":")[2].split(",") if part.partition("=")[0] != "params"]
+    return name + (":" if parts else "") + ",".join(parts), budget
+
+
 def method_class(specification: str) -> type[AdaptedModel]:
     """The class of a method; an unknown name is an UnknownNameError with the table."""
     name, _ = parse_specification(specification)
