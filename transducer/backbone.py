@@ -31,6 +31,7 @@ from . import scan
 from .errors import BackboneError, ConfigurationError
 from .families import DECODER_ONLY, ENCODER_DECODER, STATE_SPACE, family_of
 from .feeding import FEEDINGS
+from .kernel_caches import keep_few_kernels
 from .measure import hardware
 from .placement import checkpoint_layers, require_map, spread
 from .places import Places
@@ -245,6 +246,7 @@ def load_backbone(name: str, precision: str = "auto", revision: str | None = Non
         BackboneError: no weights in the folder, an unknown family, a hub id without a network. The message says what
             to give instead.
     """
+    keep_few_kernels()
     if quantize != "none":
         require_library()
         if device_map:
