@@ -13,7 +13,8 @@ from itertools import product
 
 from transformers import T5Config, T5ForConditionalGeneration
 
-from transducer.backbone import Backbone, step_seconds
+from transducer.backbone import Backbone
+from transducer.precision import step_seconds
 
 SHAPES = {
     "tiny": dict(vocab_size=12_288, d_model=256, d_kv=64, d_ff=1024, num_layers=4, num_heads=4),

@@ -23,7 +23,7 @@ from pathlib import Path
 from .artefact_card import transducer_card
 from .errors import ArtefactContentError, ArtefactError, ArtefactVersionError, MissingArtefactError
 
-SCHEMA = 5
+SCHEMA = 6
 CONFIG_FILE = "transducer_config.json"
 TENSOR_FILE = "transducer.safetensors"
 CARD_FILE = "README.md"
@@ -34,10 +34,11 @@ REQUIRED_FIELDS = {"schema": int, "settings": dict, "backbone": dict, "task": st
 `results` are figures by name, `run` is what made them."""
 LIMITS = ("max_source_tokens", "max_target_tokens")
 """How much of a source and a target it was trained with, in tokens of the backbone."""
-BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width", "precision", "quantize", "tokenizer", "family", "parameters", "roles"}
-"""Facts about the backbone. `roles` (role -> [width, count]) are those of its signals that the transducer multiplies. Where an
-older schema did not state them, `tokenizer` (a fingerprint), `family` and `roles` are empty, `parameters` is 0 and `quantize` is
-"none"."""
+BACKBONE_FIELDS = {"name", "revision", "fingerprint", "width", "precision", "quantize", "tokenizer", "family", "parameters", "roles",
+                   "blocks"}
+"""Facts about the backbone. `roles` (role -> [width, count]) are those of its signals that the transducer multiplies, `blocks`
+(role -> count) those that it adds something behind. Where an older schema did not state them, `tokenizer` (a fingerprint),
+`family`, `roles` and `blocks` are empty, `parameters` is 0 and `quantize` is "none"."""
 
 
 @dataclass(frozen=True)
@@ -185,10 +186,16 @@ def _from_schema_3(config: dict) -> dict:
 
 def _from_schema_4(config: dict) -> dict:
     """Schema 4 does not state how long sources and targets were in training."""
-    return {"limits": {}} | config
+    return _from_schema_5({"limits": {}} | config)
 
 
-MIGRATIONS = {1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3, 4: _from_schema_4}
+def _from_schema_5(config: dict) -> dict:
+    """Transducers of schema 5 add nothing behind blocks."""
+    backbone = config.get("backbone")
+    return config | {"backbone": {"blocks": {}} | backbone} if isinstance(backbone, dict) else config
+
+
+MIGRATIONS = {1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3, 4: _from_schema_4, 5: _from_schema_5}
 """Older schema -> what makes the present one of its configuration. `schema` stays what the file states."""
 
 
@@ -203,6 +210,7 @@ def _check_configuration(path: Path, config: object) -> None:
     wrong += ["schema"] if type(schema) is int and schema < 1 else []
     wrong += ["backbone"] if "backbone" not in wrong and not BACKBONE_FIELDS <= config["backbone"].keys() else []
     wrong += ["backbone"] if "backbone" not in wrong and not _are_roles(config["backbone"]["roles"]) else []
+    wrong += ["backbone"] if "backbone" not in wrong and not _are_blocks(config["backbone"]["blocks"]) else []
     wrong += ["tensors"] if "tensors" not in wrong and not all(map(_is_shape, config["tensors"].values())) else []
     wrong += ["languages"] if "languages" not in wrong and not all(isinstance(name, str) for name in config["languages"]) else []
     wrong += ["limits"] if "limits" not in wrong and not _are_limits(config["limits"]) else []
@@ -216,6 +224,10 @@ def _is_shape(sides: object) -> bool:
 
 def _are_roles(roles: object) -> bool:
     return isinstance(roles, dict) and all(_is_shape(pair) and len(pair) == 2 for pair in roles.values())
+
+
+def _are_blocks(blocks: object) -> bool:
+    return isinstance(blocks, dict) and all(type(count) is int and count > 0 for count in blocks.values())
 
 
 def _are_limits(limits: dict) -> bool:

@@ -30,6 +30,7 @@ def transducer_card(config: dict) -> str:
         + f": {parameter_count(config):,} trained parameters in front of a frozen `{base}`. They turn a Code Property Graph of "
         "the source into changes of the model's input embeddings"
         + (", and of what keys, values and feed-forward blocks are multiplied by" if backbone["roles"] else "")
+        + (", and of what narrow layers add behind its blocks" if backbone["blocks"] else "")
         + ". The model itself is not in this folder and is not changed.",
         "",
         *_use(backbone, base),

@@ -186,7 +186,7 @@ class AdaptedModel(nn.Module, ABC):
 
 
 class InputModel(AdaptedModel):
-    """A method that changes the input embeddings, and at most multiplies signals of the frozen backbone."""
+    """A method that changes the input embeddings, and at most the signals of the frozen backbone (`Backbone.change_layers`)."""
 
     @abstractmethod
     def fused(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> tuple[Tensor, ...]:
@@ -194,7 +194,7 @@ class InputModel(AdaptedModel):
 
     def forward(self, input_ids, attention_mask, labels=None, **graph):
         fused = FusedInput(*self.fused(input_ids, attention_mask, **graph))
-        return self.backbone.forward(fused.embeddings, fused.attention_mask, labels, fused.scales, fused.apart)
+        return self.backbone.forward(fused.embeddings, fused.attention_mask, labels, fused.scales, fused.apart, fused.bottlenecks)
 
     @torch.no_grad()
     def generate(self, batch, *, beams, max_new_tokens):

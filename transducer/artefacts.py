@@ -202,12 +202,13 @@ class Verification:
     def _settings(self) -> str:
         from .config import TransducerSettings
         from .model import trained_shapes
-        from .places import Role
+        from .places import Role, Shape
 
         config = self._artefact.config
         settings = TransducerSettings.from_dict(config["settings"])
-        roles = {role: Role(*shape) for role, shape in config["backbone"]["roles"].items()}
-        self._artefact.check(trained_shapes(settings, config["backbone"]["width"], roles))
+        made_for = config["backbone"]
+        roles = {role: Role(*shape) for role, shape in made_for["roles"].items()}
+        self._artefact.check(trained_shapes(settings, Shape(made_for["width"], roles, made_for["blocks"])))
         return f"the tensors are those of the settings at width {config['backbone']['width']}, {parameter_count(config):,} parameters"
 
     def _numbers(self) -> str:

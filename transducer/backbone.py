@@ -5,12 +5,9 @@ What differs between models stands in `families` (facts, one entry each) and in 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
 import shutil
 import tempfile
-import time
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,20 +25,21 @@ import checkpoints
 from checkpoints.errors import MissingModelError
 
 from . import scan
+from .blocks import Blocks
 from .errors import BackboneError, ConfigurationError
 from .families import DECODER_ONLY, ENCODER_DECODER, STATE_SPACE, family_of
 from .feeding import FEEDINGS
 from .kernel_caches import keep_few_kernels
-from .measure import hardware
 from .placement import checkpoint_layers, require_map, spread
-from .places import Places
+from .places import Places, Shape
+from .precision import choose_precision
 from .quantization import quantize as quantized
 from .quantization import require_library
-from .storage import cache_folder, write_text
+from .storage import cache_folder
 
 if TYPE_CHECKING:
     from .config import RunSettings
-    from .fusion.base import ReadApart
+    from .fusion.base import Bottleneck, ReadApart
 
 WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
@@ -84,6 +82,11 @@ class Backbone:
         return self.embedding_weight.shape[1]
 
     @property
+    def shape(self) -> Shape:
+        """What transducers for it must fit."""
+        return Shape(self.width, self.places.roles, self.writers.roles)
+
+    @property
     def pad_token_id(self) -> int:
         """What fills up shorter rows; masked wherever it stands, so a tokenizer without padding lends its end mark."""
         tokenizer = self.tokenizer
@@ -119,9 +122,18 @@ class Backbone:
         """Where its signals can be multiplied. Not to be asked for before its modules are what they will be (`quantize`)."""
         return Places(self.model, self.family)
 
-    def _multiply(self, scales: Mapping[str, Tensor] | None) -> None:
+    @cached_property
+    def writers(self) -> Blocks:
+        """The blocks that write its answer, behind which something can be added. To be asked for as `places`."""
+        return Blocks(self.model, self.family)
+
+    def change_layers(self, scales: Mapping[str, Tensor] | None = None, bottlenecks: Mapping[str, Bottleneck] | None = None) -> None:
+        """From now on, its signals are multiplied by `scales` (`places.Places.multiply`), and the `bottlenecks` add to the
+        outputs of its blocks (`blocks.Blocks.add`); it computes as it is where there are none."""
         if scales is not None or "places" in vars(self):
             self.places.multiply(scales)
+        if bottlenecks is not None or "writers" in vars(self):
+            self.writers.add(bottlenecks)
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
@@ -162,26 +174,27 @@ class Backbone:
                 module.weight.data = module.weight.data.to(torch.bfloat16)
 
     def forward(self, embeddings: Tensor, attention_mask: Tensor, labels: Tensor, scales: Mapping[str, Tensor] | None = None,
-                apart: ReadApart | None = None):
-        """Loss (nats, mean over target tokens) and logits [B, L, V] from input embeddings [B, T, D], its signals multiplied by
-        `scales` (`places.Places.multiply`), with what it has read `apart` to attend to as well."""
-        self._multiply(scales)
+                apart: ReadApart | None = None, bottlenecks: Mapping[str, Bottleneck] | None = None):
+        """Loss (nats, mean over target tokens) and logits [B, L, V] from input embeddings [B, T, D], with layers changed by
+        `scales` and `bottlenecks` (`change_layers`), and with what it has read `apart` to attend to as well."""
+        self.change_layers(scales, bottlenecks)
         with self.autocast():
             return self.feeding.forward(embeddings, attention_mask, labels, apart)
 
     @torch.no_grad()
     def generate(self, embeddings: Tensor, attention_mask: Tensor, scales: Mapping[str, Tensor] | None = None,
-                 apart: ReadApart | None = None, *, beams: int, max_new_tokens: int) -> Tensor:
-        """Generated ids [B, <= max_new_tokens + 1] from input embeddings [B, T, D], with `scales` and `apart` as `forward`
-        takes them, and nothing else."""
-        self._multiply(scales)
+                 apart: ReadApart | None = None, bottlenecks: Mapping[str, Bottleneck] | None = None, *, beams: int,
+                 max_new_tokens: int) -> Tensor:
+        """Generated ids [B, <= max_new_tokens + 1] from input embeddings [B, T, D], with `scales`, `apart` and `bottlenecks` as
+        `forward` takes them, and nothing else."""
+        self.change_layers(scales, bottlenecks)
         with self.autocast():
             return self.feeding.generate(embeddings, attention_mask, self.generation_config(beams, max_new_tokens), apart)
 
     @torch.no_grad()
     def read_apart(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         """What tokens [B, T] with padding behind are to the model as it is, which attends to them later: `ReadApart.parts`."""
-        self._multiply(None)
+        self.change_layers()
         with self.autocast():
             return self.feeding.read_apart(input_ids, attention_mask)
 
@@ -196,7 +209,7 @@ class Backbone:
 
     def forward_tokens(self, model: nn.Module, input_ids: Tensor, attention_mask: Tensor, labels: Tensor):
         """As `forward`, from token ids, by `model`: the language model or a wrapper around it."""
-        self._multiply(None)
+        self.change_layers()
         with self.autocast():
             return self.feeding.forward_tokens(model, input_ids, attention_mask, labels)
 
@@ -204,7 +217,7 @@ class Backbone:
     def generate_tokens(self, model: nn.Module, input_ids: Tensor, attention_mask: Tensor, *, beams: int, max_new_tokens: int,
                         makes_cache: bool = False) -> Tensor:
         """As `generate`, from token ids, by `model`; `makes_cache` where it has something in the cache from the start."""
-        self._multiply(None)
+        self.change_layers()
         with self.autocast():
             return self.feeding.generate_tokens(model, input_ids, attention_mask,
                                                 self.generation_config(beams, max_new_tokens), makes_cache)
@@ -382,61 +395,3 @@ def weight_fingerprint(model: torch.nn.Module) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def choose_precision(backbone: Backbone) -> tuple[str, str]:
-    """("float32" | "bfloat16", why): the faster of the two for one training step on this machine.
-
-    bfloat16 is taken where it is at least 1.15 times faster; a tie keeps float32. The finding is kept in the cache
-    folder, so that every run of a model on a machine computes in the same precision.
-    """
-    # Machines of several kinds may share the cache folder.
-    key = f"{backbone.fingerprint[:16]} {backbone.device.type} {hardware()} {torch.get_num_threads()} {torch.__version__}"
-    cache = cache_folder() / "precision.json"
-    known = _known_ratios(cache)
-    if key not in known and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        # Processes that train one model together must not come to different findings.
-        return "float32", "not measured on this machine yet, and not in a run of several processes"
-    if key not in known:
-        backbone.widen_weights()
-        seconds = {}
-        for precision in ("float32", "bfloat16"):
-            backbone.precision = precision
-            seconds[precision] = step_seconds(backbone)
-        known[key] = seconds["float32"] / seconds["bfloat16"]
-        write_text(cache, json.dumps(known, indent=1) + "\n")
-    ratio = known[key]
-    return ("bfloat16" if ratio >= 1.15 else "float32"), f"measured: bfloat16 is {ratio:.2f} times as fast as float32"
-
-
-def _known_ratios(cache: Path) -> dict[str, float]:
-    """What was measured before; nothing where the file is absent or damaged."""
-    try:
-        known = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def step_seconds(backbone: Backbone, batch: int = 8, source: int = 192, target: int = 24, repeats: int = 3,
-                 patience: float = 3.0) -> float:
-    """Fastest of a few steps that carry gradient to the input embeddings, as every input-side method needs.
-
-    A batch of a model above fifty million parameters is smaller in proportion, and where the steps are slow only one is
-    taken after the first: the ratio of two precisions is no finer than that.
-    """
-    parameters = sum(parameter.numel() for parameter in backbone.model.parameters())
-    batch = max(1, min(batch, int(batch * 5e7 / parameters)))
-    embeddings = torch.zeros(batch, source, backbone.width, device=backbone.device, requires_grad=True)
-    mask = torch.ones(batch, source, dtype=torch.long, device=backbone.device)
-    labels = torch.ones(batch, target, dtype=torch.long, device=backbone.device)
-    times = []
-    for _ in range(repeats + 1):
-        begin = time.perf_counter()
-        backbone.forward(embeddings, mask, labels).loss.backward()
-        if backbone.device.type == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - begin)
-        if len(times) > 1 and sum(times) > patience:
-            break
-    return min(times[1:])

@@ -46,12 +46,14 @@ def tokenizer_fingerprint(tokenizer) -> str:
     return digest.hexdigest()
 
 
-def backbone_record(backbone: Backbone, multiplied: bool) -> dict:
-    """What an artefact states of its backbone, whose signals the transducer multiplies or not."""
+def backbone_record(backbone: Backbone, multiplied: bool, added: bool) -> dict:
+    """What an artefact states of its backbone; whether the transducer multiplies its signals, and whether it adds to the outputs
+    of its blocks."""
     return {"name": backbone.name, "revision": backbone.revision, "fingerprint": backbone.fingerprint, "width": backbone.width,
             "precision": backbone.precision, "quantize": backbone.quantize, "tokenizer": tokenizer_fingerprint(backbone.tokenizer),
             "family": backbone.model.config.model_type, "parameters": backbone.parameter_count,
-            "roles": {role: list(shape) for role, shape in backbone.places.roles.items()} if multiplied else {}}
+            "roles": {role: list(shape) for role, shape in backbone.places.roles.items()} if multiplied else {},
+            "blocks": backbone.writers.roles if added else {}}
 
 
 def check_backbone(transducer: str, made_for: dict, backbone: Backbone, allow_mismatch: bool = False) -> bool:
@@ -79,6 +81,11 @@ def check_backbone(transducer: str, made_for: dict, backbone: Backbone, allow_mi
         odd = sorted(role for role in roles.keys() | made_for["roles"].keys() if roles.get(role) != made_for["roles"].get(role))[0]
         raise BackboneMismatchError(f"{wanted}, where {odd} are {_places(made_for['roles'].get(odd))}, got {backbone.name}, where they "
                                     f"are {_places(roles.get(odd))}: its scales do not fit these layers; {remedy}")
+    blocks = backbone.writers.roles if made_for["blocks"] else {}
+    if blocks != made_for["blocks"]:
+        odd = sorted(role for role in blocks.keys() | made_for["blocks"].keys() if blocks.get(role) != made_for["blocks"].get(role))[0]
+        raise BackboneMismatchError(f"{wanted}, which has {made_for['blocks'].get(odd, 0)} blocks {odd}, got {backbone.name}, which has "
+                                    f"{blocks.get(odd, 0)}: its bottlenecks do not fit these layers; {remedy}")
     tokenizer = tokenizer_fingerprint(backbone.tokenizer)
     if made_for["tokenizer"] and tokenizer != made_for["tokenizer"]:
         raise BackboneMismatchError(f"{wanted} with its tokenizer ({made_for['tokenizer'][:12]}), got {backbone.name} with another "

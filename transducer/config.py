@@ -33,15 +33,17 @@ class NoSettings:
 class TransducerSettings:
     """What makes up a transducer; saved with it."""
 
-    fusion: str = option("attention+aligned+residual+prompts+scales", "fusion parts joined by +, or 'published' (the paper's code); "
-                         "without scales nothing behind the input is changed")
+    fusion: str = option("attention+aligned+residual+prompts+scales+bottlenecks", "fusion parts joined by +, or 'published' (the paper's "
+                         "code); without scales and bottlenecks nothing behind the input is changed")
     layer: str = option("gatv2", "graph layer of the GVE; the paper: gatv2")
     layer_count: int = option(2, "graph layers in a row; 0: projected node features as they are; the paper: 1", minimum=0)
     heads: int = option(1, "attention heads of a graph layer; the paper: 1", minimum=1)
     rank: int = option(0, "width of the node vectors; 0: the largest of 3..16 within the paper's budget; the paper: 8",
                        minimum=0)
-    directions: int = option(0, "directions that the places of one role share in the part scales; 0: the most of 1..4 within "
+    directions: int = option(0, "directions that the places of one role share in the part scales; 0: the most of 1..2 within "
                              "that budget", minimum=0)
+    bottleneck: int = option(0, "units that the blocks of one role share in the part bottlenecks; 0: the most of 1..5 within that "
+                             "budget", minimum=0)
     prompts: int = option(10, "graph-made prompt vectors put in front of the input", minimum=1)
     relations: str = option("AST+CFG+DDG+CDG", "edge kinds that messages pass along, joined by +; empty: along none")
     reach: int = option(0, "tokens of the source around those that the model reads which the graph covers too, as far as there are "

@@ -213,11 +213,14 @@ def _fused(adapted: AdaptedModel, settings: RunSettings, rows: int, length: int,
     """What the model is given in place of what a method with graphs makes."""
     front = settings.prompts if "prompts" in settings.fusion else 0
     embeddings = torch.zeros(rows, front + length, adapted.backbone.width, requires_grad=training)
-    scales = None
+    scales = bottlenecks = None
     if adapted.reads_graph and adapted.fusion.scales is not None:
         scales = {role: torch.ones(rows, count, width, requires_grad=training)
                   for role, (width, count) in adapted.backbone.places.roles.items()}
-    return FusedInput(embeddings, torch.ones(rows, front + length, dtype=torch.long), scales, _apart(adapted, settings, rows))
+    if adapted.reads_graph and adapted.fusion.bottlenecks is not None:
+        bottlenecks = adapted.fusion.bottlenecks.static(rows)
+    return FusedInput(embeddings, torch.ones(rows, front + length, dtype=torch.long), scales, _apart(adapted, settings, rows),
+                      bottlenecks)
 
 
 def _apart(adapted: AdaptedModel, settings: RunSettings, rows: int) -> ReadApart | None:
@@ -256,7 +259,7 @@ def _step_bytes(adapted: AdaptedModel, settings: RunSettings, length: int, by_em
         if by_embeddings:
             fused = _fused(adapted, settings, rows, length, training=True)
             embeddings = fused.embeddings
-            loss = backbone.forward(embeddings, fused.attention_mask, labels, fused.scales, fused.apart).loss
+            loss = backbone.forward(embeddings, fused.attention_mask, labels, fused.scales, fused.apart, fused.bottlenecks).loss
         else:
             ids = torch.ones(rows, length, dtype=torch.long)
             loss = adapted(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
@@ -276,8 +279,9 @@ def _reading_bytes(adapted: AdaptedModel, settings: RunSettings, length: int) ->
     backbone, rows = adapted.backbone, EVALUATION_BATCH * settings.batch_size
     rows *= 1 if backbone.encoder_decoder else settings.beams
     with LiveBytes() as live, backbone.autocast():
-        embeddings, mask, scales, apart = _fused(adapted, settings, rows, length, training=False)
-        backbone.places.multiply(scales)
+        fused = _fused(adapted, settings, rows, length, training=False)
+        embeddings, mask, apart = fused.embeddings, fused.attention_mask, fused.apart
+        backbone.change_layers(fused.scales, fused.bottlenecks)
         if backbone.encoder_decoder:
             output = backbone.feeding.encode_with(apart, embeddings, mask)[0]
         else:
@@ -295,9 +299,9 @@ def _cache_bytes(adapted: AdaptedModel, settings: RunSettings) -> int:
         longest = settings.max_source_tokens + _apart_count(adapted, settings) + settings.max_target_tokens
         return _held(_reading_bytes(adapted, settings, longest)[1].past_key_values)
     with backbone.autocast():
-        embeddings, mask, scales, apart = _fused(adapted, settings, rows, settings.max_source_tokens, training=False)
-        backbone.places.multiply(scales)
-        states, mask = backbone.feeding.encode_with(apart, embeddings, mask)
+        fused = _fused(adapted, settings, rows, settings.max_source_tokens, training=False)
+        backbone.change_layers(fused.scales, fused.bottlenecks)
+        states, mask = backbone.feeding.encode_with(fused.apart, fused.embeddings, fused.attention_mask)
         written = torch.ones(rows, settings.max_target_tokens, dtype=torch.long)
         output = backbone.model(encoder_outputs=states, attention_mask=mask, decoder_input_ids=written, use_cache=True)
         return _held(output.past_key_values) + states[0].untyped_storage().nbytes()

@@ -20,6 +20,7 @@ class Family:
         kind: one of `KINDS`: how embeddings go in and text comes out (`feeding`).
         blocks: regular expression of the names of the blocks whose output, or its first part, is added to the residual
             stream [B, T, D]: attention, feed-forward, mixers.
+        writers: that of those behind which a transducer's part `bottlenecks` adds something; None: all blocks.
         updated: names of the projections that low-rank updates change unless others are asked for.
         scaled: names of the projections that IA3 multiplies: keys, values, feed-forward blocks, what goes into a state space;
             and
@@ -39,6 +40,7 @@ class Family:
     scaled: tuple[str, ...] = ()
     scaled_inside: tuple[str, ...] = ()
     places: tuple[str, str] | None = None
+    writers: str | None = None
     read_uncalled: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     reads_apart: bool = True
@@ -47,6 +49,10 @@ class Family:
         """Whether a transducer multiplies the "output" or the "input" of the projection `name`; None: neither."""
         output, inside = self.places or (_ending_in(self.scaled), _ending_in(self.scaled_inside))
         return "input" if re.search(inside, name) else "output" if re.search(output, name) else None
+
+    def writes(self, name: str) -> bool:
+        """Whether a transducer may add something behind the module `name`."""
+        return re.search(self.writers or self.blocks, name) is not None
 
 
 def _ending_in(names: tuple[str, ...]) -> str:
@@ -61,10 +67,14 @@ def _ending_in(names: tuple[str, ...]) -> str:
 _T5_PLACES = (r"\.SelfAttention\.[kv]$|\.EncDecAttention\.q$", r"\.EncDecAttention\.o$|decoder\..*\.wo$")
 _BART_PLACES = (r"\.self_attn\.[kv]_proj$|\.encoder_attn\.q_proj$", r"\.encoder_attn\.out_proj$|decoder\..*\.fc2$")
 
+# Behind the decoder's attention to the source they bring nothing beside its own attention and feed-forward blocks.
+_T5_WRITERS = r"decoder\..*\.(SelfAttention|DenseReluDense)$"
+_BART_WRITERS = r"decoder\..*\.(self_attn|fc2)$"
+
 _LLAMA = Family(DECODER_ONLY, r"\.(self_attn|mlp)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "down_proj"), ("down_proj",))
 _GPT2 = Family(DECODER_ONLY, r"\.(attn|mlp)$", ("c_attn",), ("c_attn", "mlp.c_proj"), ("mlp.c_proj",))
 _BART = Family(ENCODER_DECODER, r"\.(self_attn|encoder_attn|fc2)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "fc2"), ("fc2",),
-               places=_BART_PLACES)
+               places=_BART_PLACES, writers=_BART_WRITERS)
 # Mamba multiplies with dt_proj's weight itself; peft refuses out_proj, which its fused kernels in training mode read.
 _MAMBA = Family(STATE_SPACE, r"\.mixer$", ("in_proj", "x_proj"), ("in_proj",), read_uncalled=("dt_proj", "out_proj"), reads_apart=False)
 _MAMBA2 = Family(STATE_SPACE, r"\.mixer$", ("in_proj",), ("in_proj",), read_uncalled=("out_proj",), reads_apart=False)
@@ -72,7 +82,7 @@ _MAMBA2 = Family(STATE_SPACE, r"\.mixer$", ("in_proj",), ("in_proj",), read_unca
 FAMILIES = {
     # The inputs of wo overflow in the float16 that 8-bit products go through.
     "t5": Family(ENCODER_DECODER, r"\.(SelfAttention|EncDecAttention|DenseReluDense)$", ("q", "v"), ("k", "v", "wo"), ("wo",),
-                 places=_T5_PLACES, kept=("wo",)),
+                 places=_T5_PLACES, writers=_T5_WRITERS, kept=("wo",)),
     "bart": _BART,
     "plbart": _BART,
     "llama": _LLAMA,  # CodeLlama, DeepSeek-Coder, SmolLM2, Yi-Coder, granite-code

@@ -5,6 +5,7 @@
     E', s = ABFL(E[input_ids], H)     [B, k + T, D], role -> [B, P, w]
     answer = frozen model(E'), its keys, values and feed-forward blocks multiplied by s
 
+with the part `bottlenecks`, narrow layers add something behind the blocks that write the answer,
 and, with the part `beyond`, the model attends to what it has read apart of the text that the graph covers and its input lacks.
 
 Only the GVE and the ABFL have parameters that are trained. With the default settings the model starts as the frozen
@@ -13,7 +14,7 @@ one behind `k` prompts: `W_o = 0` and `s = 1`, so nothing else is changed until 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,7 +37,7 @@ from .gve.published import RANK as PUBLISHED_RANK
 from .gve.published import PublishedVectorizationEngine
 from .hub import located, push
 from .adapted_model import InputModel, growing
-from .places import Role
+from .places import Shape
 from .tensors import Beyond, GraphBatch, graph_batch
 
 
@@ -48,13 +49,15 @@ class TransducerModel(InputModel):
 
     Args:
         backbone: the frozen model.
-        settings: fusion, layer, sizes; `rank=0` and `directions=0` take the largest within the paper's parameter budget.
+        settings: fusion, layer, sizes; where these are 0, they are the largest within the paper's parameter budget.
         engine: of the graph layers: `auto`, `dgl` or `torch`; the numbers are the same.
     """
 
     settings_type = TransducerSettings
-    sizes = (*growing("rank", 1, 2, 3, 4, directions=1), *growing("rank", 3, 4, directions=2), *growing("rank", 3, 4, directions=3),
-             *growing("rank", 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, directions=4))
+    sizes = (*growing("rank", 1, 2, directions=1, bottleneck=1), *growing("bottleneck", 2, 3, 4, 5, rank=3, directions=1),
+             *growing("rank", 3, 4, 5, 6, 7, 8, directions=2, bottleneck=5), *growing("rank", *range(8, 17), directions=4, bottleneck=8),
+             *growing("bottleneck", 12, 16, 20, 24, 32, 40, 48, 56, 64, 80, 96, 128, rank=16, directions=4),
+             *growing("rank", 20, 24, 32, 48, 64, 96, 128, directions=4, bottleneck=128))
     reads_graph = True
     default_learning_rate = 1e-2
     search_space = {"rank": (4, 8, 12), "prompts": (5, 10, 20)}
@@ -62,12 +65,9 @@ class TransducerModel(InputModel):
 
     def __init__(self, backbone: Backbone, settings: TransducerSettings, engine: str = "auto"):
         super().__init__(backbone, settings, engine)
-        width = backbone.width
-        roles = backbone.places.roles if scales_layers(settings) else {}
-        self.sized = with_sizes(settings, width, roles)
-        self.gve = sized_gve(self.sized, width, engine)
-        self.fusion = sized_fusion(self.sized, width, roles, backbone.embedding_scale,
-                                   sampled_embeddings(backbone, settings.prompts))
+        self.sized = with_sizes(settings, backbone.shape)
+        self.gve = sized_gve(self.sized, backbone.width, engine)
+        self.fusion = sized_fusion(self.sized, backbone.shape, backbone.embedding_scale, sampled_embeddings(backbone, settings.prompts))
         if "beyond" in fusion_parts(settings.fusion):
             if not settings.reach:
                 raise ConfigurationError("the fusion part 'beyond' has nothing to read where graphs cover what the model reads; give "
@@ -156,7 +156,7 @@ class TransducerModel(InputModel):
         given = {"task": task, "languages": languages, "results": results, "run": run, "license": license,
                  "limits": limits}
         recorded = self.recorded | {name: value for name, value in given.items() if value is not None}
-        backbone = backbone_record(self.backbone, scales_layers(self.settings))
+        backbone = backbone_record(self.backbone, multiplied=self.fusion.scales is not None, added=self.fusion.bottlenecks is not None)
         # A backbone that was lent for saving may compute in another precision than training did.
         for name in LENT_OTHERWISE:
             backbone[name] = recorded.pop(name) or backbone[name]
@@ -233,18 +233,13 @@ NOTHING_RECORDED = {"task": "", "languages": (), "limits": {}, "results": {}, "r
 """Facts of a transducer that was not loaded."""
 
 
-def scales_layers(settings: TransducerSettings) -> bool:
-    """Whether the fusion multiplies signals in the frozen layers."""
-    return "scales" in fusion_parts(settings.fusion)
-
-
-def with_sizes(settings: TransducerSettings, width: int, roles: Mapping[str, Role]) -> TransducerSettings:
+def with_sizes(settings: TransducerSettings, shape: Shape) -> TransducerSettings:
     """The settings with the sizes that they leave open: the largest within the paper's parameter budget."""
     if settings.fusion == "published":
         return replace(settings, rank=settings.rank or PUBLISHED_RANK)
-    sizes = sizes_within_budget(width, rank=settings.rank, directions=settings.directions, prompt_count=settings.prompts,
-                                fusion=settings.fusion, layer=settings.layer, layer_count=settings.layer_count,
-                                heads=settings.heads, roles=roles)
+    sizes = sizes_within_budget(rank=settings.rank, directions=settings.directions, bottleneck=settings.bottleneck,
+                                prompt_count=settings.prompts, fusion=settings.fusion, layer=settings.layer,
+                                layer_count=settings.layer_count, heads=settings.heads, **shape._asdict())
     return replace(settings, **sizes._asdict())
 
 
@@ -256,16 +251,17 @@ def sized_gve(settings: TransducerSettings, width: int, engine: str) -> nn.Modul
                                     heads=settings.heads, engine=engine, relations=settings.relations)
 
 
-def sized_fusion(settings: TransducerSettings, width: int, roles: Mapping[str, Role], embedding_scale: float = 1.0,
+def sized_fusion(settings: TransducerSettings, shape: Shape, embedding_scale: float = 1.0,
                  initial_prompts: Tensor | None = None) -> nn.Module:
-    """The ABFL for a backbone of a width with these roles; `settings.rank` is not 0."""
-    return build_fusion(settings.fusion, embedding_width=width, rank=settings.rank, prompt_count=settings.prompts, roles=roles,
-                        directions=settings.directions, embedding_scale=embedding_scale, initial_prompts=initial_prompts)
+    """The ABFL for a backbone of a shape; `settings.rank` is not 0."""
+    return build_fusion(settings.fusion, embedding_width=shape.width, rank=settings.rank, prompt_count=settings.prompts,
+                        roles=shape.roles, directions=settings.directions, blocks=shape.blocks, bottleneck=settings.bottleneck,
+                        embedding_scale=embedding_scale, initial_prompts=initial_prompts)
 
 
-def trained_shapes(settings: TransducerSettings, width: int, roles: Mapping[str, Role]) -> dict[str, tuple[int, ...]]:
+def trained_shapes(settings: TransducerSettings, shape: Shape) -> dict[str, tuple[int, ...]]:
     """Name -> shape of the tensors of a saved transducer with these settings; no backbone is needed."""
-    parts = {"gve": sized_gve(settings, width, "torch"), "fusion": sized_fusion(settings, width, roles)}
+    parts = {"gve": sized_gve(settings, shape.width, "torch"), "fusion": sized_fusion(settings, shape)}
     return {f"{part}.{name}": tuple(parameter.shape) for part, module in parts.items()
             for name, parameter in module.named_parameters()}
 

@@ -24,6 +24,19 @@ class Role(NamedTuple):
     count: int
 
 
+class Shape(NamedTuple):
+    """What the parts of a transducer must fit of a backbone."""
+
+    width: int
+    """Of its embeddings."""
+
+    roles: Mapping[str, Role]
+    """Where its signals can be multiplied."""
+
+    blocks: Mapping[str, int]
+    """Behind how many blocks of each role something can be added (`blocks`)."""
+
+
 class Places:
     """The places of a model, and what its signals are multiplied by there at present.
 

@@ -95,7 +95,9 @@ def check_carries_all(model: InputModel) -> None:
     """Raises BackboneError for a transducer of which prompt embeddings are only a part."""
     from .fusion import INPUT_FUSION
 
-    for found, what in ((model.fusion.scales, "multiplies signals inside the model"), (model.fusion.beyond, "gives it keys and values")):
+    inside = ((model.fusion.scales, "multiplies signals inside the model"), (model.fusion.beyond, "gives it keys and values"),
+              (model.fusion.bottlenecks, "adds to the outputs of its blocks"))
+    for found, what in inside:
         if found is not None:
             raise BackboneError(f"the fusion {model.settings.fusion!r} also {what}, which no prompt embeddings can carry; train with "
                                 f"--fusion {INPUT_FUSION} for such servers")

@@ -5,7 +5,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,10 @@ from torch import nn
 from transducer.backbone import Backbone, load_backbone
 from transducer.config import TransducerSettings
 from transducer.model import TransducerModel
+from transducer.prepare import PreparationReport
+from transducer.serving import generation
 from transducer.serving.app import make_app
+from transducer.serving.jobs import Job
 from transducer.serving.server import DrainingServer, make_server
 from transducer.serving.service import Service
 from transducer.serving.settings import ServeSettings
@@ -49,6 +52,8 @@ def saved(model: Path, folder: Path, names: dict[str, str] = TASKS) -> dict[str,
                 nn.init.normal_(parameter, std=0.3)
             elif parameter_name.startswith("fusion.scales.directions"):
                 nn.init.normal_(parameter, std=0.1)
+            elif parameter_name.startswith("fusion.bottlenecks.up"):
+                nn.init.normal_(parameter, std=0.3)
             elif parameter_name == "fusion.beyond.gate":
                 nn.init.normal_(parameter)
         folders[name] = folder / name
@@ -62,6 +67,19 @@ def table(model: Path, folders: dict[str, Path], **settings: Any) -> Transducers
     for name, folder in folders.items():
         transducers.add(name, folder)
     return transducers
+
+
+def job(transducers: Transducers, name: str, number: int, beams: int = 1, most: int = 12, **options) -> Job:
+    """A request to the transducer `name` for its code number `number`, of at most `most` tokens."""
+    chosen = transducers.choose(name, None)
+    encoded, inputs = chosen.preparer.model_input(code_for(name, number), "java", PreparationReport())
+    return Job(chosen, encoded, inputs, beams, most, **options)
+
+
+def answers(transducers: Transducers, jobs: Sequence[Job]) -> list[str]:
+    """The texts of the jobs, answered as one batch."""
+    generation.answer(transducers.backbone, jobs)
+    return [found.result.result(0).text for found in jobs]
 
 
 class Live:

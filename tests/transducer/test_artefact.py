@@ -102,9 +102,10 @@ def test_the_configuration_says_what_it_is_for(folder: Path, backbone: Backbone,
                                   "precision": "float32", "quantize": "none", "family": "t5",
                                   "tokenizer": tokenizer_fingerprint(backbone.tokenizer),
                                   "parameters": sum(each.numel() for each in backbone.model.parameters()),
-                                  "roles": {role: list(shape) for role, shape in backbone.places.roles.items()}}
-    sizes = {name: config["settings"][name] for name in ("rank", "directions")}
-    assert config["settings"] == TransducerSettings(**sizes).to_dict() and sizes["rank"] >= 3 and sizes["directions"] >= 1
+                                  "roles": {role: list(shape) for role, shape in backbone.places.roles.items()},
+                                  "blocks": backbone.writers.roles}
+    sizes = {name: config["settings"][name] for name in ("rank", "directions", "bottleneck")}
+    assert config["settings"] == TransducerSettings(**sizes).to_dict() and sizes["rank"] >= 3 and min(sizes.values()) >= 1
     assert config["packages"].keys() == set(artefact_module.RECORDED_PACKAGES)
 
 
@@ -260,7 +261,7 @@ def test_loading_checks_before_it_writes(folder: Path, backbone: Backbone) -> No
 def test_reading_returns_what_was_written(tmp_path: Path) -> None:
     tensors = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(1)}
     backbone = {"name": "some/model", "revision": "abc", "fingerprint": "f" * 64, "width": 3, "precision": "float32",
-                "quantize": "none", "tokenizer": "e" * 64, "family": "t5", "parameters": 9, "roles": {"a.*": [3, 2]}}
+                "quantize": "none", "tokenizer": "e" * 64, "family": "t5", "parameters": 9, "roles": {"a.*": [3, 2]}, "blocks": {"b.*": 2}}
     write_artefact(tmp_path / "deep" / "folder", tensors, settings={"rank": 8}, backbone=backbone, task="", languages=(), results={})
     found = read_artefact(tmp_path / "deep" / "folder")
     assert found.config["backbone"] == backbone and found.config["settings"] == {"rank": 8}
@@ -272,5 +273,5 @@ def test_reading_returns_what_was_written(tmp_path: Path) -> None:
 
 def test_transducers_are_the_methods_with_this_artefact() -> None:
     found = {name for name in METHODS if issubclass(method_class(name), TransducerModel)}
-    assert found == {"transducer", "no-gve", "no-abfl", "linear-gve", "no-scales", "no-edges", "ast-only", "no-align", "no-residual", "other-graph", "mirrored-edges",
+    assert found == {"transducer", "no-gve", "no-abfl", "linear-gve", "input-only", "no-scales", "no-bottlenecks", "no-edges", "ast-only", "no-align", "no-residual", "other-graph", "mirrored-edges",
                      "random-features", "published"}

@@ -175,7 +175,7 @@ def test_the_shapes_of_settings_are_those_of_models(model_folder: Path) -> None:
                      TransducerSettings(fusion="attention+prompts", layer="linear", prompts=3, relations="AST")):
         model = TransducerModel(backbone, settings)
         shapes = {name: tuple(parameter.shape) for name, parameter in model.trainable().items()}
-        assert trained_shapes(model.sized, backbone.width, backbone.places.roles) == shapes
+        assert trained_shapes(model.sized, backbone.shape) == shapes
 
 
 def change_config(folder: Path, **changes: object) -> None:

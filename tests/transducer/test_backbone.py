@@ -11,15 +11,16 @@ import torch
 from transformers import AutoTokenizer, GenerationConfig, OPTConfig, OPTForCausalLM, T5Config, T5ForConditionalGeneration
 
 from tests.transducer import tiny
-from transducer import backbone as backbone_module
+from transducer import precision
 from transducer.backbone import PRECISIONS, Backbone, load_backbone, weight_fingerprint
+from transducer.blocks import Blocks
 from transducer.config import TransducerSettings
 from transducer.errors import BackboneError, ConfigurationError
 from transducer.families import FAMILIES
 from transducer.fusion import RANKS, parameter_count
 from transducer.methods import build_method
 from transducer.model import with_sizes
-from transducer.places import Places, Role
+from transducer.places import Places, Shape
 
 
 def test_nothing_of_it_can_be_trained(backbone: Backbone) -> None:
@@ -130,7 +131,7 @@ def test_auto_measures_once_and_remembers(
     def measure_again(*arguments: object) -> float:
         raise AssertionError("measured a second time")
 
-    monkeypatch.setattr(backbone_module, "step_seconds", measure_again)
+    monkeypatch.setattr(precision, "step_seconds", measure_again)
     second = load_backbone(str(model_folder), "auto", device="cpu")
     assert (second.precision, second.precision_reason) == (first.precision, first.precision_reason)
 
@@ -139,7 +140,7 @@ def test_auto_measures_once_and_remembers(
 def test_auto_takes_bfloat16_where_it_pays(
         ratio: float, expected: str, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSDUCER_CACHE", str(tmp_path))
-    monkeypatch.setattr(backbone_module, "step_seconds", lambda model: 1.0 if model.precision == "bfloat16" else ratio)
+    monkeypatch.setattr(precision, "step_seconds", lambda model: 1.0 if model.precision == "bfloat16" else ratio)
     backbone.set_precision("auto")
     assert backbone.precision == expected
     assert backbone.precision_reason == f"measured: bfloat16 is {ratio:.2f} times as fast as float32"
@@ -150,7 +151,7 @@ def test_a_damaged_precision_cache_is_measured_anew(
         content: str, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSDUCER_CACHE", str(tmp_path))
     (tmp_path / "precision.json").write_text(content)
-    monkeypatch.setattr(backbone_module, "step_seconds", lambda model: 1.0)
+    monkeypatch.setattr(precision, "step_seconds", lambda model: 1.0)
     backbone.set_precision("auto")
     assert backbone.precision == "float32"
     assert list(json.loads((tmp_path / "precision.json").read_text()).values()) == [1.0]
@@ -231,21 +232,22 @@ def test_the_default_transducer_is_within_the_papers_budget(
         language_model = T5ForConditionalGeneration(T5Config(
             vocab_size=32_100, d_model=width, d_ff=inner, d_kv=head_width, num_layers=layers, num_decoder_layers=layers,
             num_heads=heads, decoder_start_token_id=0, pad_token_id=0, eos_token_id=2, bos_token_id=1))
-    roles = Places(language_model, FAMILIES["t5"]).roles
-    sized = with_sizes(TransducerSettings(), width, roles)
-    count = counted(sized, width, roles)
+    shape = Shape(width, Places(language_model, FAMILIES["t5"]).roles, Blocks(language_model, FAMILIES["t5"]).roles)
+    sized = with_sizes(TransducerSettings(), shape)
+    count = counted(sized, shape)
     assert sized.rank in RANKS and 0.9 * budget < count <= budget, (name, sized, count)
 
 
 def test_the_count_on_paper_is_the_count_of_the_module(backbone: Backbone) -> None:
     settings = TransducerSettings()
     model = build_method("transducer", backbone, settings)
-    assert model.trainable_count() == counted(model.sized, tiny.WIDTH, backbone.places.roles)
+    assert model.trainable_count() == counted(model.sized, backbone.shape)
 
 
-def counted(sized: TransducerSettings, width: int, roles: dict[str, Role]) -> int:
-    return parameter_count(width, sized.rank, prompt_count=sized.prompts, fusion=sized.fusion, layer=sized.layer,
-                           layer_count=sized.layer_count, heads=sized.heads, roles=roles, directions=sized.directions)
+def counted(sized: TransducerSettings, shape: Shape) -> int:
+    return parameter_count(rank=sized.rank, prompt_count=sized.prompts, fusion=sized.fusion, layer=sized.layer,
+                           layer_count=sized.layer_count, heads=sized.heads, directions=sized.directions,
+                           bottleneck=sized.bottleneck, **shape._asdict())
 
 
 # What cannot be loaded

@@ -52,7 +52,7 @@ def test_every_size_of_a_transducer_is_larger_than_the_one_before() -> None:
     counts = [parameter_count(with_fields("transducer", size), backbone, SETTINGS) for size in sizes]
     assert counts == sorted(counts) and len(set(counts)) == len(counts)
     assert parameter_count("transducer", backbone, SETTINGS) in counts
-    assert within_budget("transducer:rank=8", counts[-1], backbone, SETTINGS) == "transducer:rank=8,directions=4"
+    assert within_budget("transducer:rank=8", counts[-1], backbone, SETTINGS) == "transducer:rank=8,directions=4,bottleneck=128"
 
 
 def test_settings_that_are_given_stay(backbone: Backbone) -> None:

@@ -210,7 +210,7 @@ def test_an_epoch_visits_every_example_once_in_an_order_of_seed_and_epoch(count:
 def test_the_command_repeats_the_figures_of_the_run(
         run: Path, data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSDUCER_CACHE", str(tmp_path))
-    monkeypatch.setattr("transducer.backbone.step_seconds", lambda backbone: 1.0)  # a tie: float32, as in the run
+    monkeypatch.setattr("transducer.precision.step_seconds", lambda backbone: 1.0)  # a tie: float32, as in the run
     assert command_line(evaluate.main, [
         "--transducer", str(run / "transducer"), "--data", f"file:{data_folder}", "--max-target-tokens", "12",
         "--output", str(tmp_path / "predictions.jsonl"), "--quiet"]) == 0

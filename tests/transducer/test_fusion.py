@@ -30,7 +30,15 @@ from transducer.fusion import (
     parameter_count,
 )
 from transducer.fusion.base import pad_nodes
-from transducer.fusion.build import LAYER_READINGS, MEMORY_READINGS, PROMPT_READINGS, RESIDUALS, TOKEN_READINGS, WHOLE_FUSIONS
+from transducer.fusion.build import (
+    BLOCK_READINGS,
+    LAYER_READINGS,
+    MEMORY_READINGS,
+    PROMPT_READINGS,
+    RESIDUALS,
+    TOKEN_READINGS,
+    WHOLE_FUSIONS,
+)
 from transducer.gve import LAYERS, GraphVectorizationEngine, PublishedVectorizationEngine
 
 EMBEDDING, FEATURES, RANK, PROMPTS, TOKENS = 24, 12, 8, 3, 7
@@ -406,7 +414,7 @@ def test_bad_settings(settings: dict[str, object], error: type[TransducerError],
 
 
 def test_every_table_entry_is_covered() -> None:
-    assert set(FUSIONS) == {*PARTS, *RESIDUALS, *LAYER_READINGS, *MEMORY_READINGS, *WHOLE_FUSIONS}
+    assert set(FUSIONS) == {*PARTS, *RESIDUALS, *LAYER_READINGS, *BLOCK_READINGS, *MEMORY_READINGS, *WHOLE_FUSIONS}
     # test_scales.py has those of layers, test_beyond.py those of the decoder
     assert len(COMBINATIONS) == 15
     assert all(isinstance(Setup(name).fusion, CombinedFusion) for name in [*COMBINATIONS, *WITH_RESIDUAL])

@@ -336,12 +336,13 @@ def test_padding_does_not_matter(trained: Trained) -> None:
 
 def test_a_transducer_starts_with_the_tokens_own_embeddings(model_folder: Path, held_out: dict[str, torch.Tensor]) -> None:
     model = build("transducer", model_folder)
-    fused, mask, scales, _ = model.fused(**without_labels(held_out))
+    fused, mask, scales, _, bottlenecks = model.fused(**without_labels(held_out))
     added = model.fusion.added_positions
     assert added == TransducerSettings().prompts
     assert torch.equal(fused[:, added:], model.backbone.model.get_input_embeddings()(held_out["input_ids"]))
     assert torch.equal(mask[:, added:], held_out["attention_mask"]) and mask[:, :added].all()
     assert all((factors == 1).all() for factors in scales.values())
+    assert bottlenecks and not any(own.up.any() for own in bottlenecks.values())
 
 
 def test_a_transducer_reads_the_graph_and_the_published_one_does_not(

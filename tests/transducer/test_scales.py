@@ -212,12 +212,12 @@ def test_only_the_scales_may_read_the_graph(backbone: Backbone, fusion: str) -> 
 def test_prompt_embeddings_are_refused_where_they_are_only_a_part(backbone: Backbone) -> None:
     with pytest.raises(BackboneError, match=f"train with --fusion {INPUT_FUSION.replace('+', '.')}"):
         check_carries_all(build_method("transducer", backbone, TransducerSettings()))
-    check_carries_all(build_method("no-scales", backbone, TransducerSettings()))
+    check_carries_all(build_method("input-only", backbone, TransducerSettings()))
 
 
 def test_hooks_stand_only_on_models_that_are_multiplied(model_folder: Path) -> None:
     backbone = load_backbone(str(model_folder), "float32", device="cpu")
-    build_method("no-scales", backbone, TransducerSettings())
+    build_method("input-only", backbone, TransducerSettings())
     logits(backbone, None)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in backbone.model.modules())
     logits(backbone, scales_of(backbone, 2, 1.0))

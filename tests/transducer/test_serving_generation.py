@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from tests.transducer.tiny_families import write_family
 from transducer.backbone import load_backbone
 from transducer.evaluate import predict
 from transducer.model import TransducerModel
-from transducer.prepare import PreparationReport, Preparer
+from transducer.prepare import Preparer
 from transducer.serving import generation
 from transducer.serving.batching import Batcher
 from transducer.serving.errors import ExhaustedError
@@ -28,22 +28,11 @@ def transducers(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return served.table(model_folder, served.saved(model_folder, tmp_path_factory.mktemp("served")))
 
 
-def job(transducers: Transducers, name: str, number: int, beams: int = 1, most: int = 12, **options) -> Job:
-    chosen = transducers.choose(name, None)
-    encoded, inputs = chosen.preparer.model_input(served.code_for(name, number), "java", PreparationReport())
-    return Job(chosen, encoded, inputs, beams, most, **options)
-
-
-def answers(transducers: Transducers, jobs: Sequence[Job]) -> list[str]:
-    generation.answer(transducers.backbone, jobs)
-    return [found.result.result(0).text for found in jobs]
-
-
 def mixed(transducers: Transducers, beams: int, seed: int) -> list[Callable[[], Job]]:
     """What makes the jobs of a batch: all transducers, lengths and limits in random order."""
     choice = random.Random(seed)
     plans = [(choice.choice(list(served.TASKS)), choice.randrange(40), choice.choice((3, 8, 16))) for _ in range(8)]
-    return [lambda plan=plan: job(transducers, plan[0], plan[1], beams, plan[2]) for plan in plans]
+    return [lambda plan=plan: served.job(transducers, plan[0], plan[1], beams, plan[2]) for plan in plans]
 
 
 def predicted(transducers: Transducers, name: str, number: int, beams: int, most: int) -> list[str]:
@@ -58,9 +47,9 @@ def predicted(transducers: Transducers, name: str, number: int, beams: int, most
 def test_a_mixed_batch_answers_as_each_request_alone(transducers: Transducers, beams: int, seed: int) -> None:
     plans = mixed(transducers, beams, seed)
     together = [plan() for plan in plans]
-    texts = answers(transducers, together)
+    texts = served.answers(transducers, together)
     alone = [plan() for plan in plans]
-    assert texts == [answers(transducers, [found])[0] for found in alone]
+    assert texts == [served.answers(transducers, [found])[0] for found in alone]
     assert len(set(texts)) >= 4, "answers that are all alike would show nothing"
     for one, other in zip(together, alone):
         assert (one.result.result().tokens, one.result.result().finish) == (other.result.result().tokens, other.result.result().finish)
@@ -70,7 +59,7 @@ def test_a_mixed_batch_answers_as_each_request_alone(transducers: Transducers, b
 @pytest.mark.parametrize("beams", [1, 3])
 def test_an_answer_is_that_of_the_command(transducers: Transducers, beams: int) -> None:
     for name in served.TASKS:
-        assert answers(transducers, [job(transducers, "summarize", 2, beams, 14), job(transducers, name, 5, beams, 12)])[1:] == predicted(
+        assert served.answers(transducers, [served.job(transducers, "summarize", 2, beams, 14), served.job(transducers, name, 5, beams, 12)])[1:] == predicted(
             transducers, name, 5, beams, 12)
 
 
@@ -81,9 +70,9 @@ def test_every_kind_of_model_answers_alike_alone_and_in_a_mixed_batch(model_type
     for beams in (1, 2):
         heard: list[str] = []
         plans = [("assert", 1, beams, 8), ("summarize", 2, beams, 3), ("assert", 14, beams, 5), ("summarize", 8, beams, 6)]
-        together = answers(transducers, [job(transducers, *plan, on_text=heard.append if not place else None)
+        together = served.answers(transducers, [served.job(transducers, *plan, on_text=heard.append if not place else None)
                                          for place, plan in enumerate(plans)])
-        assert together == [answers(transducers, [job(transducers, *plan)])[0] for plan in plans]
+        assert together == [served.answers(transducers, [served.job(transducers, *plan)])[0] for plan in plans]
         assert together[3:] == predicted(transducers, *plans[3])
         assert "".join(heard) == together[0] and len(set(together)) == 4
 
@@ -94,22 +83,22 @@ def test_the_embedded_model_answers_alike_alone_and_in_a_mixed_batch(tmp_path: P
     transducers = served.table(model, served.saved(model, tmp_path, {"assert": "attention+aligned+prompts+scales", "summarize": "aligned"}))
     for beams in (1, 2):
         plans = [(name, number, beams, 8) for number in (1, 8) for name in ("assert", "summarize")]
-        together = answers(transducers, [job(transducers, *plan) for plan in plans])
-        assert together == [answers(transducers, [job(transducers, *plan)])[0] for plan in plans]
+        together = served.answers(transducers, [served.job(transducers, *plan) for plan in plans])
+        assert together == [served.answers(transducers, [served.job(transducers, *plan)])[0] for plan in plans]
 
 
 def test_the_inputs_of_a_mixed_batch_are_those_of_each_transducer(transducers: Transducers) -> None:
-    jobs = [job(transducers, name, number) for number, name in enumerate(served.TASKS)] + [job(transducers, "assert", 2)]
+    jobs = [served.job(transducers, name, number) for number, name in enumerate(served.TASKS)] + [served.job(transducers, "assert", 2)]
     with torch.no_grad():
         rows = generation.fused_rows(transducers.backbone, jobs)
         for one, row in zip(jobs, rows):
             (alone,) = generation.fused_rows(transducers.backbone, [one])
             torch.testing.assert_close(row.embeddings, alone.embeddings, rtol=0, atol=1e-5)
             torch.testing.assert_close(row.scales, alone.scales, rtol=0, atol=1e-5)
-        embeddings, mask, scales, apart = generation.joined(rows)
+        embeddings, mask, scales, apart, bottlenecks = generation.joined(rows)
     lengths = [len(row.embeddings) for row in rows]
     assert len(set(lengths)) > 1 and mask.sum(1).tolist() == lengths
-    assert {row.scales is None for row in rows} == {True, False} and apart is None
+    assert {row.scales is None for row in rows} == {True, False} and apart is bottlenecks is None
     for number, (row, length) in enumerate(zip(rows, lengths)):
         found, present = embeddings[number], mask[number]
         assert torch.equal(found[:length], row.embeddings) and (found[length:] == 0).all() and present[:length].all()
@@ -126,10 +115,10 @@ def test_what_lies_beyond_the_windows_of_some_requests_changes_no_other(model_ty
     plans = [(name, number, beams, 8) for beams in (1, 2) for number in (1, 5, 14) for name in names]
     for beams in (1, 2):
         chosen = [plan for plan in plans if plan[2] == beams]
-        together = answers(transducers, [job(transducers, *plan) for plan in chosen])
-        assert together == [answers(transducers, [job(transducers, *plan)])[0] for plan in chosen]
+        together = served.answers(transducers, [served.job(transducers, *plan) for plan in chosen])
+        assert together == [served.answers(transducers, [served.job(transducers, *plan)])[0] for plan in chosen]
         assert len(set(together)) > 4
-    rows = generation.fused_rows(transducers.backbone, [job(transducers, *plan) for plan in plans[:9]])
+    rows = generation.fused_rows(transducers.backbone, [served.job(transducers, *plan) for plan in plans[:9]])
     apart = generation.joined(rows).apart
     counts = [0 if row.apart is None else row.apart.mask.shape[1] for row in rows]
     assert len(set(counts)) > 3 and apart.mask.sum(1).tolist() == counts == apart.lengths.tolist()
@@ -147,8 +136,8 @@ def test_requests_are_read_with_the_limits_of_training(model_folder: Path, tmp_p
 
 def test_text_comes_piece_by_piece_with_one_beam_and_makes_up_the_answer(transducers: Transducers) -> None:
     pieces: dict[int, list[str]] = {0: [], 1: []}
-    jobs = [job(transducers, "assert", 3, most=16, on_text=pieces[0].append), job(transducers, "repair", 4, most=5, on_text=pieces[1].append)]
-    texts = answers(transducers, jobs)
+    jobs = [served.job(transducers, "assert", 3, most=16, on_text=pieces[0].append), served.job(transducers, "repair", 4, most=5, on_text=pieces[1].append)]
+    texts = served.answers(transducers, jobs)
     for place, text in enumerate(texts):
         assert "".join(pieces[place]) == text
     assert len(pieces[0]) > 3
@@ -156,7 +145,7 @@ def test_text_comes_piece_by_piece_with_one_beam_and_makes_up_the_answer(transdu
 
 def test_characters_of_several_tokens_are_not_torn(transducers: Transducers) -> None:
     heard: list[str] = []
-    one = job(transducers, "assert", 1, on_text=heard.append)
+    one = served.job(transducers, "assert", 1, on_text=heard.append)
     for text in ("a", "a\ufffd", "aé", "aé\ufffd\ufffd", "aé漢"):
         one.say(text)
     assert heard == ["a", "é", "漢"]
@@ -165,8 +154,8 @@ def test_characters_of_several_tokens_are_not_torn(transducers: Transducers) -> 
 @pytest.mark.parametrize("beams", [1, 2])
 def test_a_request_that_nobody_waits_for_ends_its_row_and_no_other(transducers: Transducers, beams: int) -> None:
     steps: list[int] = []
-    dropped, kept = job(transducers, "assert", 3, beams, 200), job(transducers, "repair", 4, beams, 6)
-    expected = answers(transducers, [job(transducers, "repair", 4, beams, 6)])
+    dropped, kept = served.job(transducers, "assert", 3, beams, 200), served.job(transducers, "repair", 4, beams, 6)
+    expected = served.answers(transducers, [served.job(transducers, "repair", 4, beams, 6)])
     dropped.drop()
     counting = transducers.backbone.model.register_forward_hook(lambda *_: steps.append(1))
     generation.answer(transducers.backbone, [dropped, kept])
@@ -176,7 +165,7 @@ def test_a_request_that_nobody_waits_for_ends_its_row_and_no_other(transducers: 
 
 
 def test_a_short_answer_does_not_wait_for_a_long_one(transducers: Transducers) -> None:
-    short, long = job(transducers, "repair", 4, most=2), job(transducers, "assert", 3, most=40)
+    short, long = served.job(transducers, "repair", 4, most=2), served.job(transducers, "assert", 3, most=40)
     when: list[int] = []
     long.on_text = lambda text: when.append(short.result.done())
     generation.answer(transducers.backbone, [short, long])
@@ -184,7 +173,7 @@ def test_a_short_answer_does_not_wait_for_a_long_one(transducers: Transducers) -
 
 
 def test_weights_come_where_they_are_asked_for(transducers: Transducers) -> None:
-    asked, other = job(transducers, "assert", 3, explain=True), job(transducers, "assert", 4)
+    asked, other = served.job(transducers, "assert", 3, explain=True), served.job(transducers, "assert", 4)
     generation.answer(transducers.backbone, [asked, other])
     weights = asked.result.result().weights
     assert set(weights) == {"attention", "aligned", "prompts"} and other.result.result().weights is None

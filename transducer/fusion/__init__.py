@@ -5,8 +5,9 @@ Adding a part: one file, and one line in a table of :mod:`transducer.fusion.buil
 
 from __future__ import annotations
 
-from transducer.fusion.base import FusedInput, ReadApart
+from transducer.fusion.base import Bottleneck, FusedInput, ReadApart
 from transducer.fusion.build import (
+    BOTTLENECKS,
     DEFAULT_FUSION,
     DIRECTIONS,
     FUSIONS,
@@ -23,11 +24,13 @@ from transducer.fusion.combined import CombinedFusion
 from transducer.fusion.published import PublishedFusion
 
 __all__ = [
+    "BOTTLENECKS",
     "DEFAULT_FUSION",
     "DIRECTIONS",
     "FUSIONS",
     "INPUT_FUSION",
     "RANKS",
+    "Bottleneck",
     "CombinedFusion",
     "FusedInput",
     "PublishedFusion",

@@ -32,6 +32,22 @@ class ReadApart(NamedTuple):
     """``[B]``: tokens that were read, of which these are all or some; a decoder-only model counts its positions on from there."""
 
 
+class Bottleneck(NamedTuple):
+    """What narrow layers add behind the blocks of one role, for the rows of a batch."""
+
+    down: Tensor
+    """``[U, b, D]``: the units' input weights, for each of ``U`` sets of them."""
+
+    up: Tensor
+    """``[U, D, b]``: their output weights."""
+
+    shares: Tensor
+    """``[B, P, b]``: how much of each unit's output a block has."""
+
+    owner: Tensor
+    """``[B]``: which of the ``U`` sets is that of a row."""
+
+
 class FusedInput(NamedTuple):
     """What a frozen language model is given in place of its token embeddings.
 
@@ -49,6 +65,9 @@ class FusedInput(NamedTuple):
 
     apart: ReadApart | None = None
     """What the model attends to beside its input; ``None`` without the part ``beyond``."""
+
+    bottlenecks: Mapping[str, Bottleneck] | None = None
+    """Role -> what is added to the outputs of blocks; ``None`` without the part ``bottlenecks``."""
 
 
 class PaddedNodes(NamedTuple):
@@ -75,6 +94,12 @@ class GraphView:
     def padded(self) -> PaddedNodes:
         """The node vectors by row, made once however many parts ask."""
         return pad_nodes(self.node_vectors, self.batch.node_graph, self.batch.batch_size)
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """The mean of each row's node vectors ``[B, r]``, zero in rows without nodes."""
+        nodes, present = self.padded
+        return nodes.sum(1) / present.sum(1, keepdim=True).clamp(min=1)
 
 
 class TokenReading(nn.Module, ABC):

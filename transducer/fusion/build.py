@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -13,6 +15,7 @@ from transducer.fusion.aligned import AlignedReading
 from transducer.fusion.attention import AttentionReading
 from transducer.fusion.base import TokenReading
 from transducer.fusion.beyond import BeyondWindow
+from transducer.fusion.bottlenecks import LayerBottlenecks
 from transducer.fusion.combined import CombinedFusion
 from transducer.fusion.pooled import PooledReading
 from transducer.fusion.prompts import GraphPrompts
@@ -39,7 +42,10 @@ PROMPT_READINGS: dict[str, type[GraphPrompts]] = {"prompts": GraphPrompts}
 """Parts that put positions in front; at most one, combines with token readings."""
 
 LAYER_READINGS: dict[str, type[LayerScales]] = {"scales": LayerScales}
-"""Parts that change what is inside the frozen layers; at most one, combines with all of these."""
+"""Parts that multiply what is inside the frozen layers; at most one, combines with all of these."""
+
+BLOCK_READINGS: dict[str, type[LayerBottlenecks]] = {"bottlenecks": LayerBottlenecks}
+"""Parts that add to the outputs of the frozen blocks; at most one, combines with all of these."""
 
 MEMORY_READINGS: dict[str, type[BeyondWindow]] = {"beyond": BeyondWindow}
 """Parts that give the model more to attend to; at most one, combines with all of these."""
@@ -52,6 +58,7 @@ FUSIONS: dict[str, type[nn.Module]] = {
     **RESIDUALS,
     **PROMPT_READINGS,
     **LAYER_READINGS,
+    **BLOCK_READINGS,
     **MEMORY_READINGS,
     **WHOLE_FUSIONS,
 }
@@ -60,14 +67,17 @@ FUSIONS: dict[str, type[nn.Module]] = {
 INPUT_FUSION = "attention+aligned+residual+prompts"
 """The fusion of a transducer that changes nothing but what goes into the model."""
 
-DEFAULT_FUSION = f"{INPUT_FUSION}+scales"
+DEFAULT_FUSION = f"{INPUT_FUSION}+scales+bottlenecks"
 """The fusion of a transducer unless another is asked for."""
 
 RANKS = range(3, 17)
 """Ranks that ``sizes_within_budget`` chooses from; the paper has 8."""
 
-DIRECTIONS = range(1, 5)
+DIRECTIONS = range(1, 3)
 """Numbers of directions of the part ``scales`` that it chooses from."""
+
+BOTTLENECKS = range(1, 6)
+"""Numbers of units of the part ``bottlenecks`` that it chooses from."""
 
 
 def fusion_parts(name: str) -> tuple[str, ...]:
@@ -105,6 +115,8 @@ def build_fusion(
     prompt_count: int = 10,
     roles: Mapping[str, Role] | None = None,
     directions: int = 1,
+    blocks: Mapping[str, int] | None = None,
+    bottleneck: int = 1,
     embedding_scale: float = 1.0,
     initial_prompts: Tensor | None = None,
 ) -> CombinedFusion | PublishedFusion:
@@ -117,12 +129,15 @@ def build_fusion(
         prompt_count: ``k``, positions that the part ``prompts`` adds.
         roles: of the backbone (``Backbone.places``), for the part ``scales``.
         directions: ``m`` of the part ``scales``.
+        blocks: of the backbone (``Backbone.writers``), for the part ``bottlenecks``.
+        bottleneck: ``b`` of the part ``bottlenecks``.
         embedding_scale: root mean square of the backbone's embeddings, positive; see ``CombinedFusion``.
         initial_prompts: ``[k, D]`` to start the part ``prompts`` from, in the backbone's own scale, such as
             embeddings of frequent tokens; small random vectors by default.
 
     The geometry of ``published`` is fixed, so it reads ``embedding_width`` only. ``prompt_count`` and
-    ``initial_prompts`` are read by the part ``prompts`` only, ``roles`` and ``directions`` by ``scales``.
+    ``initial_prompts`` are read by the part ``prompts`` only, ``roles`` and ``directions`` by ``scales``, ``blocks`` and
+    ``bottleneck`` by ``bottlenecks``.
 
     Returns:
         A module called as ``fusion(embeddings, attention_mask, graph, graph_batch)`` that returns a ``FusedInput``.
@@ -132,7 +147,8 @@ def build_fusion(
 
     Raises:
         UnknownNameError: a part is not in ``FUSIONS``.
-        ConfigurationError: parts that do not go together, a number out of range, or no roles for the part ``scales``.
+        ConfigurationError: parts that do not go together, a number out of range, no roles for the part ``scales``, or no
+            blocks for ``bottlenecks``.
         ShapeError: the initial prompts are not ``[k, D]``.
     """
     parts = fusion_parts(name)
@@ -141,11 +157,17 @@ def build_fusion(
     prompts = [PROMPT_READINGS[part] for part in parts if part in PROMPT_READINGS]
     residuals = [RESIDUALS[part] for part in parts if part in RESIDUALS]
     scales = [LAYER_READINGS[part] for part in parts if part in LAYER_READINGS]
+    bottlenecks = [BLOCK_READINGS[part] for part in parts if part in BLOCK_READINGS]
     beyond = [MEMORY_READINGS[part] for part in parts if part in MEMORY_READINGS]
     if scales and not roles:
         raise ConfigurationError(
             f"fusion {name!r} multiplies keys, values and feed-forward blocks, and the model's family has none that are known; "
             f"expected parts that change the input alone; choose {INPUT_FUSION}"
+        )
+    if bottlenecks and not blocks:
+        raise ConfigurationError(
+            f"fusion {name!r} adds to the outputs of blocks, and none were given; expected those of the model (Backbone.writers); "
+            "give them, or leave bottlenecks out"
         )
     return CombinedFusion(
         embedding_width,
@@ -155,6 +177,7 @@ def build_fusion(
         prompt_count=prompt_count,
         residual=residuals[0] if residuals else None,
         scales=scales[0](roles, rank, directions) if scales else None,
+        bottlenecks=bottlenecks[0](blocks, embedding_width, rank, bottleneck) if bottlenecks else None,
         beyond=beyond[0](rank) if beyond else None,
         embedding_scale=embedding_scale,
         initial_prompts=initial_prompts,
@@ -182,6 +205,8 @@ def parameter_count(
     heads: int = 1,
     roles: Mapping[str, Role] | None = None,
     directions: int = 1,
+    blocks: Mapping[str, int] | None = None,
+    bottleneck: int = 1,
 ) -> int:
     """Trainable parameters of engine and fusion together, without allocating or drawing any.
 
@@ -189,7 +214,7 @@ def parameter_count(
         width: ``D``, width of the backbone's embeddings.
         rank: ``r``.
         feature_width: ``F``; ``D`` by default, as for features made from the backbone's own embeddings.
-        prompt_count, fusion, layer, layer_count, heads, roles, directions: as for ``build_fusion`` and
+        prompt_count, fusion, layer, layer_count, heads, roles, directions, blocks, bottleneck: as for ``build_fusion`` and
             ``GraphVectorizationEngine``; not for the fusion ``published``, which has an engine of its own.
 
     Raises:
@@ -210,7 +235,14 @@ def parameter_count(
             engine="torch",
         )
         fused = build_fusion(
-            fusion, embedding_width=width, rank=rank, prompt_count=prompt_count, roles=roles, directions=directions
+            fusion,
+            embedding_width=width,
+            rank=rank,
+            prompt_count=prompt_count,
+            roles=roles,
+            directions=directions,
+            blocks=blocks,
+            bottleneck=bottleneck,
         )
     return sum(parameter.numel() for module in (engine, fused) for parameter in module.parameters())
 
@@ -220,6 +252,7 @@ class Sizes(NamedTuple):
 
     rank: int
     directions: int
+    bottleneck: int
 
 
 def sizes_within_budget(
@@ -227,21 +260,23 @@ def sizes_within_budget(
     *,
     rank: int = 0,
     directions: int = 0,
+    bottleneck: int = 0,
     heads: int = 1,
     budget: int | None = None,
     fusion: str = DEFAULT_FUSION,
     **others: object,
 ) -> Sizes:
-    """The most directions of the part ``scales`` with which some rank stays within the budget, and the largest such rank.
+    """The most directions of the part ``scales`` with which some rank stays within the budget, with these the most units of the
+    part ``bottlenecks``, and the largest such rank.
 
     Args:
         width, heads, fusion, others: as for ``parameter_count``.
-        rank, directions: what is not 0 is taken as it is.
+        rank, directions, bottleneck: what is not 0 is taken as it is.
         budget: parameters; ``parameter_budget(width)`` by default.
 
     Returns:
-        Of ``RANKS``, those that ``heads`` divides, and ``DIRECTIONS``. Where nothing fits, the smallest of both, so that any
-        backbone works; ``parameter_count`` tells by how much it exceeds the budget.
+        Of ``RANKS``, those that ``heads`` divides, ``DIRECTIONS`` and ``BOTTLENECKS``. Where nothing fits, the smallest of all,
+        so that any backbone works; ``parameter_count`` tells by how much it exceeds the budget.
 
     Raises:
         ConfigurationError: ``heads`` divides no rank of ``RANKS``, or as for ``parameter_count``.
@@ -254,9 +289,17 @@ def sizes_within_budget(
             f"heads={heads} divides no rank in {RANKS.start}..{RANKS.stop - 1}; expected a divisor of one; "
             "choose fewer heads"
         )
-    mixed = any(part in LAYER_READINGS for part in fusion_parts(fusion))
-    counts = [directions] if directions else DIRECTIONS if mixed else [1]
-    for sizes in (Sizes(one, count) for count in reversed(counts) for one in reversed(ranks)):
-        if parameter_count(width, sizes.rank, directions=sizes.directions, heads=heads, fusion=fusion, **others) <= allowed:
-            return sizes
-    return Sizes(ranks[0], counts[0])
+    parts = fusion_parts(fusion)
+    counts = [directions] if directions else DIRECTIONS if LAYER_READINGS.keys() & set(parts) else [1]
+    widths = [bottleneck] if bottleneck else BOTTLENECKS if BLOCK_READINGS.keys() & set(parts) else [1]
+    for count, units in product(reversed(counts), reversed(widths)):
+
+        def cost(one: int, count: int = count, units: int = units) -> int:
+            return parameter_count(
+                width, one, heads=heads, fusion=fusion, directions=count, bottleneck=units, **others
+            )
+
+        fitting = bisect_right(ranks, allowed, key=cost)
+        if fitting:
+            return Sizes(ranks[fitting - 1], count, units)
+    return Sizes(ranks[0], counts[0], widths[0])

@@ -5,7 +5,8 @@ After Yusuf and Jiang, "Transducer Tuning", 2024 (arXiv 2412.13467)::
     E' = E + scale (reading_1 + reading_2 + ... + residual) W_o        W_o = 0 at the start
     residual: that of the part ``residual``, if it takes part
     in front of E': the prompts of the part ``prompts``, if it takes part
-    inside the model, beside E': the factors of the part ``scales``, and what ``beyond`` hands on, if they take part
+    inside the model, beside E': the factors of the part ``scales``, the units of ``bottlenecks``, and what ``beyond`` hands on,
+    if they take part
 
 Tensors: embeddings ``[B, T, D]``, mask ``[B, T]`` and node vectors ``[N, r]`` to embeddings ``[B, k + T, D]`` and
 mask ``[B, k + T]``. Cost: ``O(B T D r)`` time beyond that of the parts; ``D r`` parameters beyond theirs.
@@ -15,8 +16,8 @@ cost ``D r`` more, a quarter of the whole transducer.
 
 What holds at any weights: padding is neither read nor written, and the rows of a batch do not see each other. With
 ``W_o = 0`` the tokens' embeddings are unchanged, bit for bit, and the prompts are the same for every graph. Only
-``W_o``, the base prompts and the directions of the scales receive gradient in that very first step; everything else does
-from the second on.
+``W_o``, the base prompts, the directions of the scales and the output weights of the bottlenecks receive gradient in that very
+first step; everything else does from the second on.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from torch.nn import functional
 from transducer.errors import ConfigurationError
 from transducer.fusion.base import FusedInput, GraphView, TokenReading, check_graph, check_tokens
 from transducer.fusion.beyond import BeyondWindow
+from transducer.fusion.bottlenecks import LayerBottlenecks
 from transducer.fusion.prompts import GraphPrompts
 from transducer.fusion.residual import TokenResidual
 from transducer.fusion.scales import LayerScales
@@ -57,6 +59,7 @@ class CombinedFusion(nn.Module):
         prompt_count: ``k``; only read with ``prompts``.
         residual: class of the part ``residual``, or ``None``.
         scales: the part ``scales``, or ``None``.
+        bottlenecks: the part ``bottlenecks``, or ``None``.
         beyond: the part ``beyond``, or ``None``.
         embedding_scale: root mean square of the backbone's embeddings. What is added is multiplied by it, so that one
             learning rate suits backbones whose embeddings differ in scale (T5 models: about 1 to 10). Positive.
@@ -83,6 +86,7 @@ class CombinedFusion(nn.Module):
         prompt_count: int = 10,
         residual: type[TokenResidual] | None = None,
         scales: LayerScales | None = None,
+        bottlenecks: LayerBottlenecks | None = None,
         beyond: BeyondWindow | None = None,
         embedding_scale: float = 1.0,
         initial_prompts: Tensor | None = None,
@@ -105,8 +109,9 @@ class CombinedFusion(nn.Module):
             self.prompts = prompts(embedding_width, rank, prompt_count, base)
         self.residual = None if residual is None else residual(rank if QUERIES in self.readings else embedding_width, rank)
         self.scales = scales
+        self.bottlenecks = bottlenecks
         self.beyond = beyond
-        # Nothing would train it where only the scales read the graph.
+        # Nothing would train it where the graph is read for the layers alone.
         changes_input = bool(self.readings) or prompts is not None or residual is not None
         self.up = nn.Parameter(torch.zeros(rank, embedding_width)) if changes_input else None
 
@@ -134,16 +139,18 @@ class CombinedFusion(nn.Module):
         with torch.autocast(embeddings.device.type, enabled=False):
             view = GraphView(node_vectors.to(self._type), graph_batch)
             scales = None if self.scales is None else self.scales(view)
+            bottlenecks = None if self.bottlenecks is None else self.bottlenecks(view)
             apart = None if self.beyond is None else self.beyond(view, graph_batch.beyond)
             fused = self._tokens(embeddings, attention_mask, view)
             if self.prompts is None:
-                return FusedInput(fused, attention_mask, scales, apart)
+                return FusedInput(fused, attention_mask, scales, apart, bottlenecks)
             front = self.embedding_scale * (self.prompts.plain + self.prompts(view) @ self.up)  # [B, k, D]
         return FusedInput(
             torch.cat((front.to(embeddings.dtype), fused), dim=1),
             torch.cat((attention_mask.new_ones(front.shape[:2]), attention_mask), dim=1),
             scales,
             apart,
+            bottlenecks,
         )
 
     @property
@@ -158,9 +165,9 @@ class CombinedFusion(nn.Module):
 
         Returns:
             Part name -> weights ``[B, T, 1 + M]``, of ``prompts`` ``[B, k, 1 + M]``: that of nothing first, then those of
-            the row's nodes in their order, zero beyond them. Padding reads nothing. ``scales``, which read the mean of all
-            nodes, ``residual``, which reads none, and ``beyond``, which hands on what the model's own attention then reads,
-            are not among them.
+            the row's nodes in their order, zero beyond them. Padding reads nothing. ``scales`` and ``bottlenecks``, which
+            read the mean of all nodes, ``residual``, which reads none, and ``beyond``, which hands on what the model's own
+            attention then reads, are not among them.
         """
         check_tokens(embeddings, attention_mask, self.embedding_width)
         check_graph(node_vectors, graph_batch, self.rank, attention_mask.shape)

@@ -47,6 +47,8 @@ class PublishedFusion(nn.Module):
     graph_input = "graph_vectors"
     added_positions = 0
     scales = None
+    bottlenecks = None
+    beyond = None
     reads_padding = True
 
     def __init__(self, embedding_width: int) -> None:

@@ -81,9 +81,7 @@ class LayerScales(StaticScales):
 
     def forward(self, view: GraphView) -> dict[str, Tensor]:
         """Role -> factors ``[B, P, w]``; those of ``StaticScales`` in rows without nodes."""
-        nodes, present = view.padded
-        mean = nodes.sum(1) / present.sum(1, keepdim=True).clamp(min=1)  # [B, r]
-        return {role: self.factors(role, self._shares(parameter_name(role), mean)) for role in self.roles}
+        return {role: self.factors(role, self._shares(parameter_name(role), view.mean)) for role in self.roles}
 
     def _shares(self, name: str, mean: Tensor) -> Tensor:
         own = self.shares[name]

@@ -24,7 +24,7 @@ class WithoutFusionLayer(TransducerModel):
     """No ABFL: every token reads the mean of its graph's node vectors."""
 
     method = "no-abfl"
-    fixed = {"fusion": "pooled+residual+scales"}
+    fixed = {"fusion": "pooled+residual+scales+bottlenecks"}
     search_space = {"rank": (8, 12, 16)}
     artefact = "adapter"
     remark = "no attention, alignment or prompts: every token reads the graph's mean vector"
@@ -33,10 +33,28 @@ class WithoutFusionLayer(TransducerModel):
 class InputOnly(TransducerModel):
     """Nothing behind the input is changed, as in the paper."""
 
-    method = "no-scales"
+    method = "input-only"
     fixed = {"fusion": INPUT_FUSION}
     artefact = "adapter"
     remark = "nothing behind the input is changed"
+
+
+class WithoutScales(TransducerModel):
+    """Something is added behind blocks, and nothing inside of them is multiplied."""
+
+    method = "no-scales"
+    fixed = {"fusion": f"{INPUT_FUSION}+bottlenecks"}
+    artefact = "adapter"
+    remark = "nothing inside the layers is multiplied"
+
+
+class WithoutBottlenecks(TransducerModel):
+    """What is inside the layers is multiplied, and nothing is added to it."""
+
+    method = "no-bottlenecks"
+    fixed = {"fusion": f"{INPUT_FUSION}+scales"}
+    artefact = "adapter"
+    remark = "nothing is added behind the blocks of the model"
 
 
 class LinearEngine(TransducerModel):
@@ -70,7 +88,7 @@ class WithoutAlignment(TransducerModel):
     """Tokens find their nodes by attention alone."""
 
     method = "no-align"
-    fixed = {"fusion": "attention+residual+prompts+scales"}
+    fixed = {"fusion": "attention+residual+prompts+scales+bottlenecks"}
     artefact = "adapter"
     remark = "without the part that reads the node covering a token"
 
@@ -79,7 +97,7 @@ class WithoutResidual(TransducerModel):
     """Tokens have nothing but what they read from the graph."""
 
     method = "no-residual"
-    fixed = {"fusion": "attention+aligned+prompts+scales"}
+    fixed = {"fusion": "attention+aligned+prompts+scales+bottlenecks"}
     artefact = "adapter"
     remark = "without the residual of a token's own embedding"
 

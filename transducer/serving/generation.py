@@ -1,8 +1,9 @@
 """Requests for different transducers in one forward and one `generate` of the model that they share.
 
-    rows of transducer 1 ── fused ──> E'_1, s_1, z_1 ┐
-    rows of transducer 2 ── fused ──> E'_2, s_2, z_2 ├─ padding cut, one padded [B, T, D] ── Backbone.generate ──> ids ── decode
-    ...                                              ┘             one s [B, P, w] for each role, one padded z [B, K, D]
+    rows of transducer 1 ── fused ──> E'_1, s_1, b_1, z_1 ┐
+    rows of transducer 2 ── fused ──> E'_2, s_2, b_2, z_2 ├─ padding cut, one padded [B, T, D] ── Backbone.generate ──> ids ── decode
+    ...                                                   ┘             one s [B, P, w] and the b of all for each role, one padded
+                                                                        z [B, K, D]
 
 What is guaranteed. A row's answer is a function of its own request: masks keep rows and padding apart, and a row that has
 ended or has reached its own limit of tokens is changed no more. The numbers on the way are the same up to the order in which
@@ -26,7 +27,7 @@ from torch.nn.functional import pad
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from ..backbone import Backbone
-from ..fusion import FusedInput, ReadApart
+from ..fusion import Bottleneck, FusedInput, ReadApart
 from ..tensors import Collator
 from .jobs import Answer, Job
 
@@ -61,11 +62,13 @@ def watched(backbone: Backbone, watch: Watch) -> Iterator[None]:
 
 class FusedRow(NamedTuple):
     """What the model is given for one request: embeddings [t, D] without padding; role -> [P, w], None without scales; what was
-    read apart, as a batch of one without padding, None without the part `beyond` and where there was nothing."""
+    read apart, as a batch of one without padding, None without the part `beyond` and where there was nothing; role -> what is
+    added behind blocks, as a batch of one, None without bottlenecks."""
 
     embeddings: Tensor
     scales: dict[str, Tensor] | None
     apart: ReadApart | None
+    bottlenecks: dict[str, Bottleneck] | None
 
 
 def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[FusedRow]:
@@ -76,16 +79,20 @@ def fused_rows(backbone: Backbone, jobs: Sequence[Job]) -> list[FusedRow]:
     for model in dict.fromkeys(job.served.model for job in jobs):
         own = [job for job in jobs if job.served.model is model]
         for together in [[job] for job in own] if model.fusion.reads_padding else [own]:
-            embeddings, mask, scales, apart = model.fused(**_on(backbone, collate([job.inputs for job in together])))
+            fused = model.fused(**_on(backbone, collate([job.inputs for job in together])))
             for number, job in enumerate(together):
-                own_scales = None if scales is None else {role: factors[number] for role, factors in scales.items()}
-                rows[job] = FusedRow(embeddings[number][mask[number].bool()], own_scales, _row(apart, number))
+                tokens = fused.embeddings[number][fused.attention_mask[number].bool()]
+                scales = None if fused.scales is None else {role: factors[number] for role, factors in fused.scales.items()}
+                units = None if fused.bottlenecks is None else {
+                    role: units._replace(shares=units.shares[number:number + 1], owner=units.owner[number:number + 1])
+                    for role, units in fused.bottlenecks.items()}
+                rows[job] = FusedRow(tokens, scales, _row(fused.apart, number), units)
     return [rows[job] for job in jobs]
 
 
 def joined(rows: Sequence[FusedRow]) -> FusedInput:
     """The rows as one batch with padding behind; those without scales are multiplied by one where others have some, those
-    that read nothing apart attend to nothing there."""
+    that read nothing apart attend to nothing there, and to those without bottlenecks nothing is added."""
     embeddings = [row.embeddings for row in rows]
     longest = max(map(len, embeddings))
     lengths = torch.tensor([len(row) for row in embeddings], device=embeddings[0].device)
@@ -94,7 +101,7 @@ def joined(rows: Sequence[FusedRow]) -> FusedInput:
     scales = some and {role: torch.stack([torch.ones_like(like) if row.scales is None else row.scales[role] for row in rows])
                        for role, like in some.items()}
     return FusedInput(torch.stack([pad(row, (0, 0, 0, longest - len(row))) for row in embeddings]), mask.long(), scales,
-                      _together([row.apart for row in rows]))
+                      _together([row.apart for row in rows]), _beside([row.bottlenecks for row in rows]))
 
 
 def _row(apart: ReadApart | None, number: int) -> ReadApart | None:
@@ -118,6 +125,24 @@ def _together(rows: Sequence[ReadApart | None]) -> ReadApart | None:
     parts = zip(*([pad(part, (0, 0, 0, count)) for part in row.parts] for row, count in zip(rows, missing)))
     return ReadApart(tuple(torch.cat(part) for part in parts), torch.cat([pad(row.mask, (0, count)) for row, count in zip(rows, missing)]),
                      torch.cat([row.lengths for row in rows]))
+
+
+def _beside(rows: Sequence[dict[str, Bottleneck] | None]) -> dict[str, Bottleneck] | None:
+    """The bottlenecks of rows, each of which keeps its own: a set of units for each transducer, as wide as the widest."""
+    some = next((row for row in rows if row is not None), None)
+    return some and {role: _of_role([None if row is None else row[role] for row in rows], some[role]) for role in some}
+
+
+def _of_role(rows: Sequence[Bottleneck | None], like: Bottleneck) -> Bottleneck:
+    sets = list({id(row.down): row for row in rows if row is not None}.values())  # rows of one transducer hold one tensor
+    numbers = {id(one.down): number for number, one in enumerate(sets)}
+    widest = max(one.down.shape[1] for one in sets)
+    nothing = torch.zeros_like(like.shares)
+    shares = [nothing if row is None else row.shares for row in rows]
+    return Bottleneck(torch.cat([pad(one.down, (0, 0, 0, widest - one.down.shape[1])) for one in sets]),
+                      torch.cat([pad(one.up, (0, widest - one.up.shape[2])) for one in sets]),
+                      torch.cat([pad(own, (0, widest - own.shape[2])) for own in shares]),
+                      torch.tensor([0 if row is None else numbers[id(row.down)] for row in rows], device=like.owner.device))
 
 
 def reading_weights(backbone: Backbone, job: Job) -> dict[str, Tensor]:

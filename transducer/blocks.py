@@ -1,0 +1,93 @@
+"""Behind which blocks of a frozen model narrow layers can add something: those that write the answer.
+
+Blocks of one kind in all layers are one *role*: `decoder.block.*.layer.*.DenseReluDense`, say. Which they are is a fact of the
+family (`families.Family.writes`).
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .errors import ShapeError
+from .families import Family
+from .fusion.base import Bottleneck
+
+
+class Blocks:
+    """The blocks of a model that write its answer, and what is added to their outputs at present.
+
+    The model is hooked when something is added for the first time, so that one with nothing computes as it always did. What
+    was set stays until it is set again: layers that are computed twice (`placement.checkpoint_layers`) need it in the
+    backward pass.
+
+    Args:
+        model: the frozen model.
+        family: its facts.
+    """
+
+    def __init__(self, model: nn.Module, family: Family):
+        self._modules: dict[str, list[nn.Module]] = {}
+        for name, module in model.named_modules():
+            if family.writes(name):
+                self._modules.setdefault(re.sub(r"\.\d+(?=\.)", ".*", name), []).append(module)
+        self._bottlenecks: Mapping[str, Bottleneck] | None = None
+        self._hooked = False
+
+    @property
+    def roles(self) -> dict[str, int]:
+        """How many blocks there are of each role."""
+        return {role: len(modules) for role, modules in self._modules.items()}
+
+    def add(self, bottlenecks: Mapping[str, Bottleneck] | None) -> None:
+        """From now on, outputs of blocks have added to them what the `bottlenecks` of their roles make of them; None: nothing.
+
+        Rows of an output beyond `B` are beams: each row of the shares holds for as many that follow each other.
+
+        Raises:
+            ShapeError: roles, or numbers of blocks, are not those of the model.
+        """
+        if bottlenecks is not None:
+            found = {role: own.shares.shape[1] for role, own in bottlenecks.items()}
+            if found != self.roles:
+                odd = sorted(role for role in found.keys() | self.roles.keys() if found.get(role) != self.roles.get(role))
+                raise ShapeError(f"bottlenecks behind {odd[0]} are for {found.get(odd[0])} blocks; expected {self.roles.get(odd[0])}, "
+                                 "those of this model; make the fusion with its blocks")
+            self._hook()
+        self._bottlenecks = bottlenecks
+
+    def _hook(self) -> None:
+        if self._hooked:
+            return
+        for role, modules in self._modules.items():
+            for place, module in enumerate(modules):
+                module.register_forward_hook(self._behind(role, place))
+        self._hooked = True
+
+    def _behind(self, role: str, place: int):
+        def hook(module, inputs, output):
+            if self._bottlenecks is None:
+                return None
+            if isinstance(output, tuple):
+                return (self._added(role, place, output[0]), *output[1:])
+            return self._added(role, place, output)
+        return hook
+
+    def _added(self, role: str, place: int, output: Tensor) -> Tensor:
+        """The output [R, L, D] of a block with what is added, `R` a multiple of `B`; a layer may lie on another device."""
+        kind = output.device.type
+        computed_in = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else output.dtype
+        down, up, shares, owner = self._bottlenecks[role]
+        down, up, shares = (tensor.to(output.device, computed_in) for tensor in (down, up, shares[:, place].unsqueeze(1)))
+        beams = len(output) // len(shares)
+        shares = shares.repeat_interleave(beams, 0)  # [R, 1, b]
+        signal = output.to(computed_in)
+        if len(down) == 1:
+            units = functional.silu(functional.linear(signal, down[0])) * shares  # [R, L, b]
+            return output + functional.linear(units, up[0]).to(output.dtype)
+        owner = owner.to(output.device).repeat_interleave(beams, 0)  # [R]
+        units = functional.silu(signal @ down[owner].transpose(1, 2)) * shares
+        return output + (units @ up[owner].transpose(1, 2)).to(output.dtype)
