@@ -83,7 +83,7 @@ class Blocks:
         down, up, shares, owner = self._bottlenecks[role]
         down, up, shares = (tensor.to(output.device, computed_in) for tensor in (down, up, shares[:, place].unsqueeze(1)))
         beams = len(output) // len(shares)
-        shares = shares.repeat_interleave(beams, 0)  # [R, 1, b]
+        shares = shares if beams == 1 else shares.repeat_interleave(beams, 0)  # [R, 1, b]
         signal = output.to(computed_in)
         if len(down) == 1:
             units = functional.silu(functional.linear(signal, down[0])) * shares  # [R, L, b]

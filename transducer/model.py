@@ -2,14 +2,13 @@
 
     X  = features(graph)              frozen, [N, D]
     H  = GVE(X, edges)                [N, r]
-    E', s = ABFL(E[input_ids], H)     [B, k + T, D], role -> [B, P, w]
-    answer = frozen model(E'), its keys, values and feed-forward blocks multiplied by s
+    E', s, b = ABFL(E[input_ids], H)  [B, k + T, D], role -> [B, P, w], role -> units
+    answer = frozen model(E'), its keys, values and feed-forward blocks multiplied by s, and b added behind its blocks
 
-with the part `bottlenecks`, narrow layers add something behind the blocks that write the answer,
 and, with the part `beyond`, the model attends to what it has read apart of the text that the graph covers and its input lacks.
 
 Only the GVE and the ABFL have parameters that are trained. With the default settings the model starts as the frozen
-one behind `k` prompts: `W_o = 0` and `s = 1`, so nothing else is changed until training changes it.
+one behind `k` prompts: `W_o = 0`, `s = 1` and `b = 0`, so nothing else is changed until training changes it.
 """
 from __future__ import annotations
 
@@ -95,7 +94,7 @@ class TransducerModel(InputModel):
         return resolve(TransducerSettings, asdict(transducer) | cls.fixed | given)
 
     def fused(self, input_ids: Tensor, attention_mask: Tensor, **graph: Tensor) -> FusedInput:
-        """Input embeddings [B, k + T, D], mask [B, k + T] and scales of a collated batch."""
+        """Input embeddings [B, k + T, D], mask [B, k + T] and changes of the layers for a collated batch."""
         embeddings = self.backbone.model.get_input_embeddings()(input_ids)
         if not self._enabled:
             return FusedInput(embeddings, attention_mask)
