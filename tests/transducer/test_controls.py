@@ -45,7 +45,7 @@ def test_losses_and_answers_are_of_the_other_graphs(backbone: Backbone) -> None:
     control = build_method("other-graph", backbone, TransducerSettings())
     with torch.no_grad():
         for parameter in control.trainable().values():
-            parameter.add_(0.3 * torch.randn_like(parameter))
+            parameter.add_(0.1 * torch.randn_like(parameter))
     plain = build_method("transducer", backbone, TransducerSettings())
     plain.load_state_dict(control.state_dict())
     examples = tiny.examples(6)
