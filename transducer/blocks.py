@@ -5,7 +5,6 @@ family (`families.Family.writes`).
 """
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import torch
@@ -15,6 +14,7 @@ from torch.nn import functional
 from .errors import ShapeError
 from .families import Family
 from .fusion.base import Bottleneck
+from .places import modules_by_role
 
 
 class Blocks:
@@ -30,10 +30,7 @@ class Blocks:
     """
 
     def __init__(self, model: nn.Module, family: Family):
-        self._modules: dict[str, list[nn.Module]] = {}
-        for name, module in model.named_modules():
-            if family.writes(name):
-                self._modules.setdefault(re.sub(r"\.\d+(?=\.)", ".*", name), []).append(module)
+        self._modules = modules_by_role(model, family.writes)
         self._bottlenecks: Mapping[str, Bottleneck] | None = None
         self._hooked = False
 

@@ -6,7 +6,7 @@ fact of the family (`families.Family.place`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -50,16 +50,8 @@ class Places:
     """
 
     def __init__(self, model: nn.Module, family: Family):
-        self._modules: dict[str, list[nn.Module]] = {}
-        self._inside = set()
-        for name, module in model.named_modules():
-            place = family.place(name)
-            if place is None:
-                continue
-            role = re.sub(r"\.\d+(?=\.)", ".*", name)
-            self._modules.setdefault(role, []).append(module)
-            if place == "input":
-                self._inside.add(role)
+        self._modules = modules_by_role(model, lambda name: family.place(name) is not None)
+        self._inside = {role for role in self._modules if family.place(role) == "input"}
         self._scales: Mapping[str, Tensor] | None = None
         self._hooked = False
 
@@ -117,6 +109,15 @@ class Places:
         signal = signal.to(torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else signal.dtype)
         difference = (self._scales[role][:, place] - 1).to(signal.device, signal.dtype)
         return torch.addcmul(signal, signal, difference.repeat_interleave(len(signal) // len(difference), 0).unsqueeze(1))
+
+
+def modules_by_role(model: nn.Module, wanted: Callable[[str], bool]) -> dict[str, list[nn.Module]]:
+    """The modules whose name is wanted, in the order of the model, by their name with a star for the number of a layer."""
+    found: dict[str, list[nn.Module]] = {}
+    for name, module in model.named_modules():
+        if wanted(name):
+            found.setdefault(re.sub(r"\.\d+(?=\.)", ".*", name), []).append(module)
+    return found
 
 
 def _width(module: nn.Module, inside: bool) -> int:

@@ -22,10 +22,9 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from transducer.fusion.base import Bottleneck, GraphView
-from transducer.fusion.scales import cosines, parameter_name
+from transducer.fusion.scales import cosines, gated, gates_of, parameter_name
 from transducer.gve.base import normal, require_positive
 
 
@@ -75,14 +74,9 @@ class LayerBottlenecks(StaticBottlenecks):
 
     def __init__(self, blocks: Mapping[str, int], embedding_width: int, rank: int, units: int) -> None:
         super().__init__(blocks, embedding_width, units)
-        self.gates = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(shares.numel(), rank)) for name, shares in self.shares.items()}
-        )
+        self.gates = gates_of(self.shares, rank)
 
     def forward(self, view: GraphView) -> dict[str, Bottleneck]:
         """By role; those of ``StaticBottlenecks`` in rows without nodes."""
-        return {role: self.of(role, self._shares(parameter_name(role), view.mean)) for role in self.blocks}
-
-    def _shares(self, name: str, mean: Tensor) -> Tensor:
-        own = self.shares[name]
-        return own + functional.linear(mean, self.gates[name]).unflatten(1, own.shape)  # [B, P, b]
+        shares = gated(self.shares, self.gates, view.mean)
+        return {role: self.of(role, shares[parameter_name(role)]) for role in self.blocks}

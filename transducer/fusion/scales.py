@@ -75,17 +75,22 @@ class LayerScales(StaticScales):
 
     def __init__(self, roles: Mapping[str, Role], rank: int, directions: int) -> None:
         super().__init__(roles, directions)
-        self.gates = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(shares.numel(), rank)) for name, shares in self.shares.items()}
-        )
+        self.gates = gates_of(self.shares, rank)
 
     def forward(self, view: GraphView) -> dict[str, Tensor]:
         """Role -> factors ``[B, P, w]``; those of ``StaticScales`` in rows without nodes."""
-        return {role: self.factors(role, self._shares(parameter_name(role), view.mean)) for role in self.roles}
+        shares = gated(self.shares, self.gates, view.mean)
+        return {role: self.factors(role, shares[parameter_name(role)]) for role in self.roles}
 
-    def _shares(self, name: str, mean: Tensor) -> Tensor:
-        own = self.shares[name]
-        return own + functional.linear(mean, self.gates[name]).unflatten(1, own.shape)  # [B, P, m]
+
+def gates_of(shares: nn.ParameterDict, rank: int) -> nn.ParameterDict:
+    """What the graph's say in shares ``[P, m]`` takes: ``G [P m, r]`` for each, zero at the start."""
+    return nn.ParameterDict({name: nn.Parameter(torch.zeros(own.numel(), rank)) for name, own in shares.items()})
+
+
+def gated(shares: nn.ParameterDict, gates: nn.ParameterDict, mean: Tensor) -> dict[str, Tensor]:
+    """``[B, P, m]`` for each: the shares with what the graph, by the mean of its node vectors ``[B, r]``, has to say."""
+    return {name: own + functional.linear(mean, gates[name]).unflatten(1, own.shape) for name, own in shares.items()}
 
 
 def parameter_name(role: str) -> str:
