@@ -1,6 +1,7 @@
 """The README's commands are run as they stand, with smaller amounts of data where they would take minutes."""
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -120,41 +122,30 @@ def test_python_examples_run_after_the_commands(place, warm: WarmCommands, tmp_p
         assert result.returncode == 0, f"{block}\n{result.stderr[-2000:]}"
 
 
-def test_numbers_quoted_are_those_of_the_committed_rows() -> None:
-    """Every table of results, in the README and the pages of docs/, was made from rows that lie in docs/results."""
-    from transducer.measure import ResultRow
-    from transducer.report import markdown_table
-
-    files = sorted((ROOT / "docs" / "results").glob("*.jsonl"))
-    assert files
-    pages = [README, *(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))]
-    for path in files:
-        rows = [ResultRow(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
-        table = markdown_table(rows, list(dict.fromkeys(metric for row in rows for metric in row.scores)))
-        for line in table.splitlines()[2:]:
-            assert any(line in page for page in pages), f"{path.name}: {line}"
+@pytest.fixture(scope="module")
+def tables() -> ModuleType:
+    """`docs/tables.py`, a script that lies in no package."""
+    specification = importlib.util.spec_from_file_location("tables_of_the_documents", ROOT / "docs" / "tables.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
 
 
-MATRICES = ("embedded", "java", "translation")
-"""Comparisons of every method; rows of `docs/results/methods-*.jsonl`."""
+def test_every_table_of_results_is_made_from_committed_rows(tables: ModuleType) -> None:
+    marks = []
+    for page in tables.PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert tables.filled(text) == text, f"{page} has other figures than docs/results; run: python docs/tables.py"
+        marks += tables.marks(text)
+    assert {path.stem for path in tables.RESULTS.glob("*.jsonl")} <= set(marks), "rows that no page shows"
+    assert set(tables.SIDE_BY_SIDE) <= set(marks)
 
 
-def test_the_table_of_all_comparisons_is_of_their_rows() -> None:
-    """Test losses on all data sets side by side, then exact answers and CodeBLEU of the last."""
-    from transducer.measure import ResultRow
-    from transducer.report import grouped, spread
-
-    rows = {name: grouped([ResultRow(**json.loads(line)) for line in (ROOT / "docs" / "results" / f"methods-{name}.jsonl").read_text(
-        encoding="utf-8").splitlines()]) for name in MATRICES}
-    table = re.search(r"<!-- matrices -->\n(.*?)<!-- end -->", README, flags=re.DOTALL)[1].splitlines()[2:]
-    methods = [line.split(" | ")[0].removeprefix("| ") for line in table]
-    assert methods[0] == "transducer" and {"no-graph", "lora", "lora:rank=1", "full", "none"} <= set(methods)
-    for method, line in zip(methods, table):
-        last = rows[MATRICES[-1]][method]
-        cells = [method, f"{last[0].trainable_parameters:,}",
-                 *(spread([row.test_loss for row in rows[name][method]], 3) for name in MATRICES),
-                 *(spread([row.scores[metric] for row in last], 1) for metric in ("exact_match", "codebleu"))]
-        assert line == f"| {' | '.join(cells)} |"
+def test_a_changed_figure_in_a_table_is_found_and_mended(tables: ModuleType) -> None:
+    page = tables.PAGES[0].read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith("| transducer | "))
+    wrong = page.replace(row, row.replace("0", "9"), 1)
+    assert wrong != page and tables.filled(wrong) == page
 
 
 def test_quoted_embedded_figures_are_of_the_examples_made_today(cache_of_the_session: Path) -> None:
