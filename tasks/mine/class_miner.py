@@ -10,12 +10,13 @@ from ..mining import MAX_SOURCE_CHARACTERS
 from .class_names import Names
 from .class_tests import TestRules
 from .documentation import is_inherited
-from .language_miner import Declaration, Mined, SourceFile, TreeIndex, Unparsable
+from .language_miner import Declaration, Mined, SourceFile, Unparsable
 from .member_text import CannotCut, cut
 from .method_texts import MethodTexts
 from .outline import declarations
 from .syntax import Syntax
 from .tests_of_file import TestFile
+from .tree_index import TreeIndex
 
 
 class ClassMiner(ABC):

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from .language_miner import Declaration, TreeIndex
+from .language_miner import Declaration
 from .syntax import element, erased
+from .tree_index import TreeIndex
 
 _JAVA_IMPORT = re.compile(r"import\s+(?P<static>static\s+)?(?P<name>[\w.]+?)(?P<star>\.\*)?\s*;")
 _USING = re.compile(r"(?:global\s+)?using\s+(?P<static>static\s+)?(?:(?P<alias>\w+)\s*=\s*)?(?:global::)?(?P<name>[\w.]+)")
@@ -22,6 +23,9 @@ _BOXES = {"Integer": "int", "Long": "long", "Double": "double", "Float": "float"
 _TEXT = frozenset({"string", "CharSequence", "object", "Comparable", "Serializable"})
 IMPOSSIBLE = -9
 NOT_OF_THIS_CLASS = -4
+
+ANSWERS_KEPT = 4096
+"""Of a question for methods, the answers that are kept at hand."""
 
 
 class Type(NamedTuple):
@@ -93,16 +97,20 @@ class Names:
         self.of_file = lru_cache(maxsize=2000)(self._of_file)
         self.class_of = lru_cache(maxsize=20000)(self._class_of)
         self.lineage = lru_cache(maxsize=20000)(self._lineage)
-        self._heirs: dict[str, list[Declaration]] | None = None
+        self.members = lru_cache(maxsize=ANSWERS_KEPT)(self._members)
+        self.overriding = lru_cache(maxsize=ANSWERS_KEPT)(self._overriding)
+        self.methods_named = lru_cache(maxsize=ANSWERS_KEPT)(self._methods_named)
+        self.extensions_named = lru_cache(maxsize=ANSWERS_KEPT)(self._extensions_named)
+        self._is_read = lru_cache(maxsize=20000)(self._read_like_a_field)
+        self._heirs: dict[str, list[str]] | None = None
 
     def _of_file(self, path: str) -> FileNames:
-        declared = self.index.in_file(path)
-        return FileNames(declared[0].extra.get("imports", ()) if declared else (),
-                         declared[0].extra["package"] if declared else "")
+        declared = self.index.first_in_file(path)
+        return FileNames(declared.extra.get("imports", ()), declared.extra["package"]) if declared else FileNames((), "")
 
     def is_class(self, qualified: str) -> bool:
         """Whether the trees declare a class of this qualified name."""
-        return any(one.kind == "class" for one in self.index.qualified(qualified))
+        return self.index.is_class(qualified)
 
     def _class_of(self, text: str, file: str, owner: str) -> str:
         """Qualified name of the class that a type stands for, empty where it is none of the trees."""
@@ -176,30 +184,46 @@ class Names:
         """Classes made from a class, directly or not."""
         if self._heirs is None:
             self._heirs = {}
-            for one in self.index:
-                if one.kind == "class":
-                    for above in self.lineage(one.qualified_name)[1:]:
-                        self._heirs.setdefault(above, []).append(one)
-        return self._heirs.get(qualified, [])
+            for name in dict.fromkeys(one.qualified_name for one in self.index.of_kind("class")):
+                for above in self.lineage(name)[1:]:
+                    self._heirs.setdefault(above, []).append(name)
+        return [one for name in self._heirs.get(qualified, ()) for one in self.index.qualified(name) if one.kind == "class"]
 
-    def members(self, owner: str, name: str) -> list[Declaration]:
+    def _methods_named(self, name: str) -> tuple[Declaration, ...]:
+        """Methods of this name that are not of the tests."""
+        return tuple(one for one in self.index.named(name) if one.kind == "method" and not one.extra["in_tests"])
+
+    def _extensions_named(self, name: str) -> tuple[Declaration, ...]:
+        """Those of them that are called as if they were of their first argument, as C# has it."""
+        return tuple(one for one in self.methods_named(name) if one.extra["extension"])
+
+    def _overriding(self, owner: str, name: str, parameters: int) -> tuple[Declaration, ...]:
+        """Methods with a body, of classes outside the tests made from a class, of this name and so many parameters."""
+        return tuple(member for heir in self.heirs(owner) if not heir.extra["in_tests"]
+                     for member in self.index.members(heir.qualified_name, name)
+                     if member.extra["body"] and member.kind == "method" and len(member.extra["types"]) == parameters)
+
+    def _members(self, owner: str, name: str) -> tuple[Declaration, ...]:
         """Methods of this name that a class has, its own or inherited, without those that a nearer one replaces."""
         found: dict[tuple[str, ...], Declaration] = {}
         for one in self.lineage(owner):
-            for member in self.index.members(one):
-                if member.name == name and member.kind == "method":
+            for member in self.index.members(one, name):
+                if member.kind == "method":
                     key = (*map(erased, member.extra["types"]), *("<>",) * (self.generics and member.extra["generic"]))
                     if key not in found or member.extra["body"] and not found[key].extra["body"]:
                         found[key] = member
-        return list(found.values())
+        return tuple(found.values())
 
     def reads(self, method: Declaration) -> bool:
         """Whether a method without parameters is called like a field of its class, or like one that sets what it reads."""
-        if any(method.name in one.extra["field_types"] for one in self.index.qualified(method.owner) if one.kind == "class"):
+        return self._is_read(method.owner, method.name)
+
+    def _read_like_a_field(self, owner: str, name: str) -> bool:
+        if any(name in one.extra["field_types"] for one in self.index.qualified(owner) if one.kind == "class"):
             return True
-        simple = method.owner.rpartition(".")[2]
-        return any(other.name == method.name and len(other.extra["types"]) == 1 and not other.extra["static"]
-                   and erased(other.extra["returns"]) in ("void", simple) for other in self.index.members(method.owner))
+        simple = owner.rpartition(".")[2]
+        return any(other.kind != "class" and len(other.extra["types"]) == 1 and not other.extra["static"]
+                   and erased(other.extra["returns"]) in ("void", simple) for other in self.index.members(owner, name))
 
     def explicit(self, owner: str, interface: str, name: str) -> list[Declaration]:
         """Members of C# that a class has only where it is used as an interface."""

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .language_miner import FUNCTION_KINDS, Declaration, TreeIndex
+from .language_miner import FUNCTION_KINDS, Declaration
+from .tree_index import TreeIndex
 
 MAX_LINES = 60
 """Of each part; what is longer is cut, and the last line says by how much."""

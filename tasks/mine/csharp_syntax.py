@@ -28,6 +28,7 @@ class CSharpSyntax(Syntax):
                "conversion_operator_declaration": "method"}
     properties = frozenset({"property_declaration", "indexer_declaration"})
     generics_are_told = True
+    called_by_others = True
     nested_functions = frozenset({"lambda_expression", "anonymous_method_expression", "local_function_statement"})
     blocks = frozenset({"block", "switch_section"})
     hollow = frozenset({"block", "for_statement", "for_each_statement", "while_statement", "if_statement"})

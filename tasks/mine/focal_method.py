@@ -114,8 +114,8 @@ class FocalFinder:
         self.scope = scope
         self.names: Names = scope.names
         self.asserting = asserting
-        declared = self.names.index.in_file(scope.file)
-        self.test = TestNames(self.names, test_name, scope.owner, declared[0].extra["package"] if declared else "")
+        declared = self.names.index.first_in_file(scope.file)
+        self.test = TestNames(self.names, test_name, scope.owner, declared.extra["package"] if declared else "")
         self.vocabulary = vocabulary - {name.rpartition(".")[2] for name in self.test.subject}
         self.helpers = helpers
         self._found: dict[tuple[int, int], list[Found]] = {}
@@ -129,12 +129,13 @@ class FocalFinder:
         candidates = self._candidates(assertion)
         if not candidates:
             return self._by_test_name()
-        ranked = sorted(candidates, key=self._rank)
-        best = ranked[0]
-        if self._rank(best)[0] >= 10 and (named := self.test.named_method()) is not None:
+        ranks = [self._rank(one) for one in candidates]
+        rank, first = min(zip(ranks, range(len(ranks))))
+        best = candidates[first]
+        if rank[0] >= 10 and (named := self.test.named_method()) is not None:
             return Focal(named, "name_of_test", "low", True)
-        for other in ranked[1:] if best.by not in ("call_on_variable", "last_call") else ():
-            if self._rank(other) != self._rank(best) or other.declarations == best.declarations:
+        for other, its_rank in zip(candidates, ranks) if best.by not in ("call_on_variable", "last_call") else ():
+            if its_rank != rank or other.declarations == best.declarations:
                 continue
             if other.first.qualified_name != best.first.qualified_name and not best.node <= other.node < best.last:
                 raise NoFocal("ambiguous_focal_method")
@@ -154,10 +155,7 @@ class FocalFinder:
         declared = declarations[0]
         if any(one.extra["body"] for one in declarations) or declared.kind != "method":
             return declarations
-        found = [member for heir in self.names.heirs(declared.owner) if not heir.extra["in_tests"]
-                 for member in self.names.index.members(heir.qualified_name)
-                 if member.name == declared.name and member.extra["body"] and member.kind == "method"
-                 and len(member.extra["types"]) == len(declared.extra["types"])]
+        found = self.names.overriding(declared.owner, declared.name, len(declared.extra["types"]))
         return tuple([member for member in found if member.owner in self.test.subject] or found) or declarations
 
     def _confidence(self, best: Candidate, named: bool) -> str:

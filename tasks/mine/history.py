@@ -20,10 +20,11 @@ from ..code_tokens import code_tokens
 from ..errors import MiningError
 from .context import context_of
 from .git import Change, Commit, Contents, Git, NoCheckout
-from .language_miner import (FUNCTION_KINDS, LanguageMiner, Mined, SourceFile, TreeIndex, Unparsable,
+from .language_miner import (FUNCTION_KINDS, LanguageMiner, Mined, SourceFile, Unparsable,
                              miner_of)
 from .rows import MAX_BYTES, Account
 from .tree import Tree
+from .tree_index import TreeIndex
 from .workers import over_chunks
 
 FIX_WORDS = ("fix", "fixes", "fixed", "fixing", "bug", "bugs", "bugfix", "hotfix", "defect", "defects", "faulty", "broken",

@@ -1,7 +1,7 @@
 """What a language gives to the source `mine:`, and what it is given.
 
 A miner sees one file at a time, in worker processes, in any order: nothing that it keeps between files may change what a
-file gives. It is asked twice. First, for every file, for its declarations; all of them together are the `TreeIndex`. Then,
+file gives. It is asked twice. First, for every file, for its declarations; all of them together are the `tree_index.TreeIndex`. Then,
 for the rows of a task, with the index: `assertions` is asked for the files that declare a test, `summaries` for every file.
 A further language is one module and one line in `MINERS`.
 """
@@ -9,14 +9,15 @@ A further language is one module and one line in `MINERS`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import AccountingError, TaskLanguageError, unknown_name
+
+if TYPE_CHECKING:
+    from .tree_index import TreeIndex
 
 FUNCTION_KINDS = ("function", "method", "constructor")
 
@@ -26,9 +27,6 @@ MINERS: dict[str, str] = {
     "csharp": ".csharp_miner:CSharpMiner",
 }
 """Language -> module and class of its miner, imported when first used."""
-
-TEXTS_KEPT = 64
-"""Files whose text an index keeps at hand for `TreeIndex.text_of`."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,9 @@ class Declaration:
             documentation in front where the language has it there.
         parameters: how many it takes, without the receiver; None where the number varies.
         is_test: whether a test runner would run it (a class or module: whether it holds such).
-        extra: what the language's own rules need: supertypes, return type, imports. Plain values only. `fields` of a class:
-            its fields, one line each, for the context of its methods. `tests` of a module that is a test: how many it holds.
+        extra: what the language's own rules need: supertypes, return type, imports. Only what JSON holds; a tuple comes back
+            from the index as a list. `fields` of a class: its fields, one line each, for the context of its methods. `tests` of a
+            module that is a test: how many it holds.
     """
 
     file: str
@@ -136,89 +135,6 @@ class LanguageMiner(Protocol):
     def bare(self, function: str) -> str:
         """The text of one function (from the beginning of its first line) without comments and documentation, indented
         from column 0."""
-
-
-class TreeIndex:
-    """The declarations of one language in all trees; the same whatever the number of processes that read them.
-
-    Args:
-        language: their language.
-        roots: name of a tree -> its folder.
-        declarations: in the order of the files.
-    """
-
-    def __init__(self, language: str, roots: Mapping[str, str], declarations: Iterable[Declaration]):
-        self.language = language
-        self.roots = dict(roots)
-        self._all = list(declarations)
-        self._build()
-
-    def _build(self) -> None:
-        self._by_name: dict[str, list[Declaration]] = {}
-        self._by_qualified_name: dict[str, list[Declaration]] = {}
-        self._by_owner: dict[str, list[Declaration]] = {}
-        self._by_file: dict[str, list[Declaration]] = {}
-        for declaration in self._all:
-            self._by_name.setdefault(declaration.name, []).append(declaration)
-            self._by_qualified_name.setdefault(declaration.qualified_name, []).append(declaration)
-            self._by_file.setdefault(declaration.file, []).append(declaration)
-            if declaration.owner:
-                self._by_owner.setdefault(declaration.owner, []).append(declaration)
-        self._text = lru_cache(maxsize=TEXTS_KEPT)(self._read)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"language": self.language, "roots": self.roots, "_all": self._all}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._build()
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def __iter__(self):
-        return iter(self._all)
-
-    def named(self, name: str) -> list[Declaration]:
-        """Those with a simple name."""
-        return self._by_name.get(name, [])
-
-    def qualified(self, name: str) -> list[Declaration]:
-        """Those with a qualified name: overloads, or one name in several trees."""
-        return self._by_qualified_name.get(name, [])
-
-    def members(self, owner: str) -> list[Declaration]:
-        """Those directly inside a class, by its qualified name."""
-        return self._by_owner.get(owner, [])
-
-    def in_file(self, path: str) -> list[Declaration]:
-        """Those of a file."""
-        return self._by_file.get(path, [])
-
-    def files(self) -> Iterable[str]:
-        """Paths of the files that declare anything, in order."""
-        return self._by_file.keys()
-
-    def file_text(self, path: str) -> str:
-        """The text of a file of the trees; the last `TEXTS_KEPT` are kept.
-
-        Raises:
-            OSError: it cannot be read.
-            UnicodeDecodeError: it is not UTF-8.
-        """
-        return self._text(path)[0]
-
-    def text_of(self, declaration: Declaration, whole_lines: bool = False) -> str:
-        """The text of a declaration, read from its file; see `file_text`. With `whole_lines`: from the beginning of its
-        first line, so that its indentation is seen."""
-        data = self._text(declaration.file)[1]
-        start = data.rfind(b"\n", 0, declaration.start) + 1 if whole_lines else declaration.start
-        return data[start:declaration.end].decode("utf-8")
-
-    def _read(self, path: str) -> tuple[str, bytes]:
-        tree, _, place = path.partition("/")
-        text = read_text(Path(self.roots[tree], place))
-        return text, text.encode("utf-8")
 
 
 def read_text(path: Path) -> str:

@@ -48,7 +48,7 @@ class MethodTexts:
         key = declared.file, declared.end
         text = self.of(declared)
         if key not in self._contexts:
-            imports = self.names.index.in_file(declared.file)[0].extra["imports"]
+            imports = self.names.index.first_in_file(declared.file).extra["imports"]
             self._contexts[key] = context_of(declared.owner, text.callees, imports, self.names.index)
         return self._contexts[key]
 

@@ -20,9 +20,10 @@ from ..python_index import ModuleFacts
 from ..python_names import Definition, FunctionNode
 from ..python_tests import Assertion, TestFunction, fixtures_of, setups_of
 from ..python_text import CannotCut, FunctionText
-from .language_miner import FUNCTION_KINDS, Declaration, Mined, SourceFile, TreeIndex, Unparsable
+from .language_miner import FUNCTION_KINDS, Declaration, Mined, SourceFile, Unparsable
 from .python_declarations import declarations, functions_and_classes, is_test, parsed, serves_tests, shown
 from .python_tree import TreeNames
+from .tree_index import TreeIndex
 
 TEXTS_KEPT = 4000
 """Focal functions whose text and context a process keeps."""

@@ -18,8 +18,9 @@ from typing import Any
 
 from ..python_index import ModuleFacts
 from ..python_names import Definition, Names
-from .language_miner import Declaration, SourceFile, TreeIndex, Unparsable
+from .language_miner import Declaration, SourceFile, Unparsable
 from .python_declarations import dotted, module_name, parsed, serves_tests, shown
+from .tree_index import TreeIndex
 
 COMMON_PART = 0.05
 COMMON_LEAST = 4
@@ -47,7 +48,7 @@ class TreeNames(Names):
         super().__init__()
         self.index = index
         self._places = {module_name(path)[0]: path for path in index.files()}
-        self._imported = _imported_names(list(index.files()), index.roots)
+        self._imported = _imported_names(index.files(), index.roots)
         self._modules: dict[str, TreeModule | None] = {}
 
     def module(self, name: str) -> TreeModule | None:
@@ -68,7 +69,7 @@ class TreeNames(Names):
             return Declaration(path, name, kind, "", f"{shown(facts.name)}.{name}", "", 0, 0, extra=extra)
 
         self._modules[facts.name] = TreeModule(
-            facts.name, self.index.in_file(path)[0], {name: declared(name, "function") for name in facts.functions},
+            facts.name, self.index.first_in_file(path), {name: declared(name, "function") for name in facts.functions},
             {name: declared(name, "class", fields=[], bases=[base for base in map(dotted, node.bases) if base])
              for name, node in facts.classes.items()}, facts.imports, facts.stars[::-1], facts.aliases, None)
 
@@ -140,16 +141,15 @@ class TreeNames(Names):
 
     @cached_property
     def _functions(self) -> frozenset[str]:
-        return frozenset(declaration.name for declaration in self.index
-                         if declaration.kind == "function" and not serves_tests(declaration.file))
+        return frozenset(declaration.name for declaration in self.index.of_kind("function") if not serves_tests(declaration.file))
 
     @cached_property
     def _owners(self) -> dict[str, list[Declaration]]:
         """Name of a method -> the top-level classes outside the tests that define one."""
         self._by_name: dict[tuple[str, str], Definition | None] = {}
         found: dict[str, list[Declaration]] = {}
-        for declaration in self.index:
-            if declaration.kind == "class" and not declaration.owner and not serves_tests(declaration.file):
+        for declaration in self.index.of_kind("class"):
+            if not declaration.owner and not serves_tests(declaration.file):
                 for member in self.index.members(declaration.qualified_name):
                     if member.kind != "class" and member.file == declaration.file:
                         found.setdefault(member.name, []).append(declaration)
@@ -159,17 +159,21 @@ class TreeNames(Names):
     def _classes_by_module(self) -> dict[str, list[Definition]]:
         """Last part of a module's name -> the top-level classes in such modules outside the tests."""
         found: dict[str, list[Definition]] = {}
-        for declaration in self.index:
-            if declaration.kind == "class" and not declaration.owner and not serves_tests(declaration.file):
+        for declaration in self.index.of_kind("class"):
+            if not declaration.owner and not serves_tests(declaration.file):
                 owner = _as_definition(declaration)
                 found.setdefault(owner.module.rpartition(".")[2].strip("_"), []).append(owner)
         return found
 
     @cached_property
     def _common_calls(self) -> frozenset[str]:
-        files = [declaration.extra["calls"] for declaration in self.index if "calls" in declaration.extra]
-        counts = Counter(name for calls in files for name in calls)
-        return frozenset(name for name, count in counts.items() if count >= max(COMMON_LEAST, COMMON_PART * len(files)))
+        files = 0
+        counts: Counter[str] = Counter()
+        for declaration in self.index.of_kind("module"):
+            if "calls" in declaration.extra:
+                files += 1
+                counts.update(declaration.extra["calls"])
+        return frozenset(name for name, count in counts.items() if count >= max(COMMON_LEAST, COMMON_PART * files))
 
 
 def _as_definition(declaration: Declaration) -> Definition:

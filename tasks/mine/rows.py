@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ..errors import AccountingError
 from ..mining import without_collector
-from .language_miner import LanguageMiner, Mined, SourceFile, TreeIndex, Unparsable, miner_of, read_text
+from .language_miner import Declaration, LanguageMiner, Mined, SourceFile, Unparsable, miner_of, read_text
 from .tree import Tree
+from .tree_index import TreeIndex
 from .workers import over_chunks
 
 LOG = logging.getLogger(__name__)
@@ -112,28 +114,33 @@ def indexed(trees: Sequence[Tree], miner: LanguageMiner, jobs: int, progress: bo
     roots = {tree.name: str(tree.folder) for tree in trees}
     paths = [path for tree in trees for path in tree.with_suffixes(miner.suffixes)]
     account = Account(miner.language)
-    found = []
-    for outcomes in over_chunks(Declaring(miner.language, roots), paths, jobs, f"reading {miner.language}", progress):
-        for outcome, declarations in outcomes:
-            account.files[outcome] += 1
-            found += declarations or ()
+    outcomes = over_chunks(Declaring(miner.language, roots), paths, jobs, f"reading {miner.language}", progress)
+    index = TreeIndex(miner.language, roots, _declared(outcomes, account))
     if sum(account.files.values()) != len(paths):
         raise AccountingError(f"{miner.language}: {len(paths)} files, but {sum(account.files.values())} accounted for; report "
                               f"this as a defect of tasks.mine")
-    account.declarations = len(found)
-    tests = [declaration for declaration in found if declaration.is_test and declaration.kind != "class"]
-    account.tests = sum(test.extra.get("tests", 1) for test in tests)
-    account.files_with_tests = len({test.file for test in tests})
-    return TreeIndex(miner.language, roots, found), account
+    return index, account
+
+
+def _declared(outcomes: Iterable[list[tuple[str, list[Declaration] | None]]], account: Account) -> Iterator[Declaration]:
+    """The declarations of the files as they come; adds to the account."""
+    for outcome, declarations in chain.from_iterable(outcomes):
+        account.files[outcome] += 1
+        declarations = declarations or ()
+        account.declarations += len(declarations)
+        tests = [declaration for declaration in declarations if declaration.is_test and declaration.kind != "class"]
+        account.tests += sum(test.extra.get("tests", 1) for test in tests)
+        account.files_with_tests += len({test.file for test in tests})
+        yield from declarations
 
 
 def file_rows(task: str, index: TreeIndex, account: Account, jobs: int, limit: int | None,
               progress: bool) -> list[dict[str, Any]]:
     """Rows of a task in the order of the files, at most `limit`; adds to the account."""
     if task == "assert":
-        paths = list(dict.fromkeys(declaration.file for declaration in index if declaration.is_test))
+        paths = index.files_with_tests()
     else:
-        paths = list(index.files())
+        paths = index.files()
     work = RowMaking(index.language, index.roots, None, index, FILE_TASKS[task])
     rows: list[dict[str, Any]] = []
     looked_at = 0

@@ -288,10 +288,11 @@ class Scope:
         if held is None or erased(held.text) in ANYTHING and not held.static:
             return self._by_name(call, given), False
         owner = self.class_of(held)
-        found = names.fitting(names.explicit(owner, held.shown, call.name), given) if owner and held.shown else []
+        by_others = self.syntax.called_by_others
+        found = names.fitting(names.explicit(owner, held.shown, call.name), given) if by_others and owner and held.shown else []
         if owner and not found:
             found = names.fitting(names.members(owner, call.name), given, call.generic)
-        return found or self._extensions(call, given, held, owner), True
+        return found or (self._extensions(call, given, held, owner) if by_others else []), True
 
     def _unqualified(self, call: Call, given: Given) -> list[Declaration]:
         """A method of the class or of one around it, or one that is imported by itself."""
@@ -313,8 +314,7 @@ class Scope:
         """Methods of a class that alone, with its heirs, has one of this name."""
         if call.name in NOT_BY_NAME or given is None:
             return []
-        named = [one for one in self.names.index.named(call.name) if one.kind == "method" and not one.extra["in_tests"]]
-        found = self.names.fitting(named, given, call.generic)
+        found = self.names.fitting(self.names.methods_named(call.name), given, call.generic)
         owners = {one.owner for one in found}
         if len(owners) > 1:
             found = [one for one in found if owners <= {one.owner, *(heir.qualified_name for heir in
@@ -325,8 +325,7 @@ class Scope:
         """Methods of C# that are called as if they were of their first argument."""
         if given is None or held.static:
             return []
-        named = [one for one in self.names.index.named(call.name) if one.kind == "method" and one.extra["extension"]
-                 and not one.extra["in_tests"] and self._extends(one, held, owner)]
+        named = [one for one in self.names.extensions_named(call.name) if self._extends(one, held, owner)]
         if call.name in QUERIES:  # of the platform, unless a test of this very class asks
             named = [one for one in named if one.owner.rpartition(".")[2] in self.owner]
         found = self.names.fitting(named, given, call.generic)

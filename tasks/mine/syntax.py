@@ -78,6 +78,9 @@ class Syntax(ABC):
     """Members that are read like fields."""
     generics_are_told: ClassVar[bool] = False
     """Whether a generic method and another of the same parameters are two."""
+    called_by_others: ClassVar[bool] = False
+    """Whether there are methods that are called as if they were of their first argument, and such that a class has only where
+    it is used as an interface."""
     nested_functions: ClassVar[frozenset[str]]
     """Functions and classes inside a method."""
     statement: ClassVar[str] = "expression_statement"

@@ -172,7 +172,7 @@ class Test:
 
     def _is_of_the_tests(self, assertion: Assertion) -> bool:
         """Whether a known name is that of a method of the trees."""
-        if assertion.call.receiver >= 0 or not self.file.names.index.named(assertion.call.name):
+        if assertion.call.receiver >= 0 or not self.file.names.index.is_declared(assertion.call.name):
             return False
         found, _ = self._finder.scope.resolve(assertion.call)
         return bool(found)

@@ -4,7 +4,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.mine.java_miner import JavaMiner
-from tasks.mine.language_miner import Mined, SourceFile, TreeIndex, read_text
+from tasks.mine.language_miner import Mined, SourceFile, read_text
+from tasks.mine.tree_index import TreeIndex
 
 LIBRARY = {
     "src/main/java/box/Parser.java": '''

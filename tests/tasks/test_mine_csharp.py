@@ -8,7 +8,8 @@ import pytest
 
 from tasks.mine.csharp_miner import CSharpMiner
 from tasks.mine.documentation import xml_text
-from tasks.mine.language_miner import Mined, SourceFile, TreeIndex, Unparsable, read_text
+from tasks.mine.language_miner import Mined, SourceFile, Unparsable, read_text
+from tasks.mine.tree_index import TreeIndex
 
 LIBRARY = {
     "src/Parser.cs": '''
