@@ -4,9 +4,9 @@
     python docs/tables.py --take runs/study-asserts study-asserts  first the results of a comparison, under a name
 
 A page marks where a table belongs by `<!-- NAME -->` and `<!-- end -->`: the rows of `results/NAME.jsonl`, one line a method.
-`<!-- NAME differences -->` is the table of what `results/NAME.differences.json` says of the methods against the reference. The
-marks in SIDE_BY_SIDE stand for one table of several comparisons, which keeps the methods that it has. A test sees to it that
-every table is what this makes.
+`<!-- NAME differences -->` is the table of what `results/NAME.differences.json` says of the methods against the transducer,
+`<!-- NAME budgets -->` of what it says of methods within one budget against the transducer in it. The marks in SIDE_BY_SIDE stand
+for one table of several comparisons, which keeps the methods that it has. A test sees to it that every table is what this makes.
 """
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import json
 import re
 from pathlib import Path
 
+from transducer.comparison.conclusions import conclusions
 from transducer.comparison_report.folder import read_comparison
 from transducer.comparison_report.wording import digits_of, interval, metric_name, signed
 from transducer.measure import ResultRow
@@ -26,8 +27,18 @@ DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS / "results"
 PAGES = (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md")))
 
-SIDE_BY_SIDE = {"matrices": ("methods-embedded", "methods-java", "methods-translation")}
+SIDE_BY_SIDE = {"matrices": ("bottlenecks-embedded", "study-asserts", "study-translation")}
 """Mark -> the comparisons in the table's columns: their test losses, then exact answers and CodeBLEU of the last."""
+
+BUDGETS = {
+    8_000: ("no-graph:params=8000", "lora:params=8000", "adapter:params=8000", "prefix:params=8000", "prompt"),
+    31_000: ("no-graph:params=31000", "lora:params=31000", "adapter:params=31000", "prefix:params=31000", "prompt:params=31000"),
+    100_000: ("no-graph:params=100000", "lora", "adapter", "prefix:params=100000", "prompt:params=100000"),
+}
+"""Trained weights -> what is held against `transducer:params=N`; LoRA, adapters and prompts in their usual size where it is within
+the budget, and is the largest."""
+
+ABSENT = "–"
 
 MARKED = re.compile(r"(<!-- (?P<mark>[^>]+?) -->\n)(?P<table>.*?)(<!-- end -->)", flags=re.DOTALL)
 
@@ -50,9 +61,19 @@ def take(run: Path, name: str) -> None:
     """Copies the rows of a comparison, and its differences on the test loss and on the score that the task is judged by."""
     comparison = read_comparison(run)
     write_json_lines(RESULTS / f"{name}.jsonl", comparison.rows)
-    metrics = list(dict.fromkeys(("test_loss", comparison.headline, *(["codebleu"] if "codebleu" in comparison.metrics else []))))
-    found = {metric: [entry for method in comparison.methods if (entry := comparison.difference(method, metric))] for metric in metrics}
-    write_json(RESULTS / f"{name}.differences.json", {"reference": comparison.reference, "metrics": found})
+    metrics = list(dict.fromkeys((comparison.headline, *(["codebleu"] if "codebleu" in comparison.metrics else []))))
+    rows = read_rows(run)
+    asked = {"transducer": comparison.methods}
+    asked |= {f"transducer:params={size}": [f"transducer:params={size}", *others] for size, others in BUDGETS.items()
+              if f"transducer:params={size}" in comparison.methods}
+    found: dict[str, dict[str, list]] = {}
+    for reference, methods in asked.items():
+        told = conclusions(run, rows, [method for method in comparison.methods if method in methods], metrics, reference)
+        for entry in told["comparisons"]:
+            if not entry["clean"]:
+                found.setdefault(reference, {}).setdefault(entry["metric"], []).append(
+                    {key: entry[key] for key in ("method", "difference", "low", "high", "corrected_p", "verdict")})
+    write_json(RESULTS / f"{name}.differences.json", found)
 
 
 def filled(page: str) -> str:
@@ -70,6 +91,8 @@ def _table(mark: str, before: str) -> str:
         return _side_by_side(SIDE_BY_SIDE[mark], before.splitlines())
     if mark.endswith(" differences"):
         return _differences(mark.removesuffix(" differences"))
+    if mark.endswith(" budgets"):
+        return _budgets(mark.removesuffix(" budgets"))
     rows = _rows(mark)
     return markdown_table(rows, list(dict.fromkeys(metric for row in rows for metric in row.scores)))
 
@@ -91,18 +114,36 @@ def _side_by_side(names: tuple[str, ...], before: list[str]) -> str:
 
 
 def _differences(name: str) -> str:
-    """What every method has more than the reference, with the paired 95 % interval and the verdict."""
-    metrics = json.loads((RESULTS / f"{name}.differences.json").read_text(encoding="utf-8"))["metrics"]
+    """What every method has more than the transducer, with the paired 95 % interval and the verdict."""
+    metrics = _told(name)["transducer"]
     methods = list(dict.fromkeys(entry["method"] for entries in metrics.values() for entry in entries))
-    lines = ["| method | " + " | ".join(f"{metric_name(metric)} | " for metric in metrics) + " |", "|---|" + "---:|---|" * len(metrics)]
-    for method in methods:
-        cells = [method]
-        for metric, entries in metrics.items():
-            found = next((entry for entry in entries if entry["method"] == method), None)
-            digits = digits_of(metric)
-            cells += [f"{signed(found['difference'], digits)} {interval(found, digits)}", found["verdict"]] if found else ["–", ""]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    cells = [[method, *(_difference(metric, entries, method) for metric, entries in metrics.items())] for method in methods]
+    return _lines(["method", *map(metric_name, metrics)], cells)
+
+
+def _budgets(name: str) -> str:
+    """The test losses of the methods within each budget against that of the transducer."""
+    columns = [(f"{size:,}", found["test_loss"], others) for size, others in BUDGETS.items()
+               if (found := _told(name).get(f"transducer:params={size}"))]
+    families = list(dict.fromkeys(method.partition(":")[0] for _, _, others in columns for method in others))
+    cells = [[family, *(next((_difference("test_loss", entries, method) for method in others if method.partition(":")[0] == family))
+                        for _, entries, others in columns)] for family in families]
+    return _lines(["against", *(head for head, _, _ in columns)], [row for row in cells if set(row[1:]) != {ABSENT}])
+
+
+def _told(name: str) -> dict[str, dict[str, list]]:
+    return json.loads((RESULTS / f"{name}.differences.json").read_text(encoding="utf-8"))
+
+
+def _difference(metric: str, entries: list[dict], method: str) -> str:
+    found = next((entry for entry in entries if entry["method"] == method), None)
+    digits = digits_of(metric)
+    return f"{signed(found['difference'], digits)} {interval(found, digits)} {found['verdict']}" if found else ABSENT
+
+
+def _lines(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 if __name__ == "__main__":

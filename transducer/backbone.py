@@ -127,13 +127,14 @@ class Backbone:
         """The blocks that write its answer, behind which something can be added. To be asked for as `places`."""
         return Blocks(self.model, self.family)
 
-    def change_layers(self, scales: Mapping[str, Tensor] | None = None, bottlenecks: Mapping[str, Bottleneck] | None = None) -> None:
+    def change_layers(self, scales: Mapping[str, Tensor] | None = None, bottlenecks: Mapping[str, Bottleneck] | None = None,
+                      written: int = 0) -> None:
         """From now on, its signals are multiplied by `scales` (`places.Places.multiply`), and the `bottlenecks` add to the
-        outputs of its blocks (`blocks.Blocks.add`); it computes as it is where there are none."""
+        outputs of its blocks at the last `written` places (`blocks.Blocks.add`); it computes as it is where there are none."""
         if scales is not None or "places" in vars(self):
             self.places.multiply(scales)
         if bottlenecks is not None or "writers" in vars(self):
-            self.writers.add(bottlenecks)
+            self.writers.add(bottlenecks, written)
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
@@ -177,7 +178,7 @@ class Backbone:
                 apart: ReadApart | None = None, bottlenecks: Mapping[str, Bottleneck] | None = None):
         """Loss (nats, mean over target tokens) and logits [B, L, V] from input embeddings [B, T, D], with layers changed by
         `scales` and `bottlenecks` (`change_layers`), and with what it has read `apart` to attend to as well."""
-        self.change_layers(scales, bottlenecks)
+        self.change_layers(scales, bottlenecks, labels.shape[1])
         with self.autocast():
             return self.feeding.forward(embeddings, attention_mask, labels, apart)
 
@@ -187,7 +188,7 @@ class Backbone:
                  max_new_tokens: int) -> Tensor:
         """Generated ids [B, <= max_new_tokens + 1] from input embeddings [B, T, D], with `scales`, `apart` and `bottlenecks` as
         `forward` takes them, and nothing else."""
-        self.change_layers(scales, bottlenecks)
+        self.change_layers(scales, bottlenecks, 1)  # a token at a time
         with self.autocast():
             return self.feeding.generate(embeddings, attention_mask, self.generation_config(beams, max_new_tokens), apart)
 

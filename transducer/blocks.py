@@ -1,4 +1,7 @@
-"""Behind which blocks of a frozen model narrow layers can add something: those that write the answer.
+"""Behind which blocks of a frozen model narrow layers can add something, and where: those that write the answer, where they do.
+
+To the tokens that a decoder-only model reads nothing is added, no more than to those that an encoder does: only from the last
+one on, which the first token of the answer is predicted at. There are many of them and few of the answer's, so it costs little.
 
 Blocks of one kind in all layers are one *role*: `decoder.block.*.layer.*.DenseReluDense`, say. Which they are is a fact of the
 family (`families.Family.writes`).
@@ -32,6 +35,7 @@ class Blocks:
     def __init__(self, model: nn.Module, family: Family):
         self._modules = modules_by_role(model, family.writes)
         self._bottlenecks: Mapping[str, Bottleneck] | None = None
+        self._written = 0
         self._hooked = False
 
     @property
@@ -39,22 +43,24 @@ class Blocks:
         """How many blocks there are of each role."""
         return {role: len(modules) for role, modules in self._modules.items()}
 
-    def add(self, bottlenecks: Mapping[str, Bottleneck] | None) -> None:
+    def add(self, bottlenecks: Mapping[str, Bottleneck] | None, written: int = 0) -> None:
         """From now on, outputs of blocks have added to them what the `bottlenecks` of their roles make of them; None: nothing.
 
-        Rows of an output beyond `B` are beams: each row of the shares holds for as many that follow each other.
+        Only the last `written` places of an output have, which is how many tokens are predicted at a time. Rows of an output beyond `B` are beams: each row of the shares holds for as many that follow each other.
 
         Raises:
-            ShapeError: roles, or numbers of blocks, are not those of the model.
+            ShapeError: roles, or numbers of blocks, are not those of the model; bottlenecks, and nothing is written.
         """
         if bottlenecks is not None:
+            if written < 1:
+                raise ShapeError(f"bottlenecks at the last {written} places; expected how many tokens are predicted at a time")
             found = {role: own.shares.shape[1] for role, own in bottlenecks.items()}
             if found != self.roles:
                 odd = sorted(role for role in found.keys() | self.roles.keys() if found.get(role) != self.roles.get(role))
                 raise ShapeError(f"bottlenecks behind {odd[0]} are for {found.get(odd[0])} blocks; expected {self.roles.get(odd[0])}, "
                                  "those of this model; make the fusion with its blocks")
             self._hook()
-        self._bottlenecks = bottlenecks
+        self._bottlenecks, self._written = bottlenecks, written
 
     def _hook(self) -> None:
         if self._hooked:
@@ -75,6 +81,12 @@ class Blocks:
 
     def _added(self, role: str, place: int, output: Tensor) -> Tensor:
         """The output [R, L, D] of a block with what is added, `R` a multiple of `B`; a layer may lie on another device."""
+        read = output.shape[1] - self._written
+        if read <= 0:
+            return self._added_everywhere(role, place, output)
+        return torch.cat((output[:, :read], self._added_everywhere(role, place, output[:, read:])), dim=1)
+
+    def _added_everywhere(self, role: str, place: int, output: Tensor) -> Tensor:
         kind = output.device.type
         computed_in = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else output.dtype
         down, up, shares, owner = self._bottlenecks[role]

@@ -281,7 +281,7 @@ def _reading_bytes(adapted: AdaptedModel, settings: RunSettings, length: int) ->
     with LiveBytes() as live, backbone.autocast():
         fused = _fused(adapted, settings, rows, length, training=False)
         embeddings, mask, apart = fused.embeddings, fused.attention_mask, fused.apart
-        backbone.change_layers(fused.scales, fused.bottlenecks)
+        backbone.change_layers(fused.scales, fused.bottlenecks, 1)
         if backbone.encoder_decoder:
             output = backbone.feeding.encode_with(apart, embeddings, mask)[0]
         else:
@@ -300,7 +300,7 @@ def _cache_bytes(adapted: AdaptedModel, settings: RunSettings) -> int:
         return _held(_reading_bytes(adapted, settings, longest)[1].past_key_values)
     with backbone.autocast():
         fused = _fused(adapted, settings, rows, settings.max_source_tokens, training=False)
-        backbone.change_layers(fused.scales, fused.bottlenecks)
+        backbone.change_layers(fused.scales, fused.bottlenecks, settings.max_target_tokens)
         states, mask = backbone.feeding.encode_with(fused.apart, fused.embeddings, fused.attention_mask)
         written = torch.ones(rows, settings.max_target_tokens, dtype=torch.long)
         output = backbone.model(encoder_outputs=states, attention_mask=mask, decoder_input_ids=written, use_cache=True)

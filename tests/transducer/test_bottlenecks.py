@@ -133,7 +133,7 @@ def test_every_family_has_blocks_that_change_its_answers(model_type: str, tmp_pa
 
 def test_what_is_added_is_that_of_the_equation(backbone: Backbone) -> None:
     units = units_of(backbone, 2)
-    backbone.writers.add(units)
+    backbone.writers.add(units, 7)
     torch.manual_seed(5)
     signal = torch.randn(2, 7, backbone.width)
     role = "decoder.block.*.layer.*.DenseReluDense"
@@ -143,10 +143,42 @@ def test_what_is_added_is_that_of_the_equation(backbone: Backbone) -> None:
         found = module(signal)
         backbone.writers.add(None)
         plain = module(signal)
-        backbone.writers.add(units)
+        backbone.writers.add(units, 7)
         for row in range(2):
             inner = own.shares[row, place] * functional.silu(plain[row] @ own.down[0].T)
             torch.testing.assert_close(found[row], plain[row] + inner @ own.up[0].T)
+
+
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "mamba", "t5"])
+def test_an_answer_is_written_as_it_was_trained(model_type: str, tmp_path: Path) -> None:
+    """A token at a time gives what all at once do, and what is only read stays as it is."""
+    backbone = load_backbone(str(write_family(tmp_path / "model", model_type)), "float32", device="cpu")
+    torch.manual_seed(3)
+    embeddings = 3 * backbone.embedding_scale * torch.randn(2, 6, backbone.width)
+    mask = torch.tensor([[1] * 6, [1] * 4 + [0] * 2])
+    units = units_of(backbone, 2)
+    written = backbone.generate(embeddings, mask, bottlenecks=units, beams=1, max_new_tokens=8)
+    answer = written[:, backbone.encoder_decoder:].contiguous()  # without the token that a decoder starts from
+    found = backbone.forward(embeddings, mask, answer, bottlenecks=units).logits.argmax(-1)
+    plain = backbone.forward(embeddings, mask, answer).logits.argmax(-1)
+    end = backbone.generation_config(1, 8).eos_token_id
+    for row in range(2):
+        told = answer[row].tolist()
+        told = told[:told.index(end) + 1] if end in told else told
+        assert len(told) > 1 and found[row, :len(told)].tolist() == told
+    assert not torch.equal(found, plain)
+
+
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "mamba"])
+def test_nothing_is_added_to_what_is_only_read(model_type: str, tmp_path: Path) -> None:
+    backbone = load_backbone(str(write_family(tmp_path / "model", model_type)), "float32", device="cpu")
+    torch.manual_seed(3)
+    hidden = torch.randn(1, 9, backbone.width)
+    backbone.writers.add(units_of(backbone, 1), 3)
+    for role, blocks in backbone.writers.roles.items():
+        for place in range(blocks):
+            output = backbone.writers._added(role, place, hidden)
+            assert torch.equal(output[:, :6], hidden[:, :6]) and not torch.allclose(output[:, 6:], hidden[:, 6:])
 
 
 @pytest.mark.parametrize("beams", [1, 3])
@@ -179,9 +211,11 @@ def test_units_for_another_model_are_refused(backbone: Backbone) -> None:
     units = units_of(backbone, 2)
     role = next(iter(units))
     with pytest.raises(ShapeError, match=r"are for 1 blocks; expected \d+"):
-        backbone.writers.add(units | {role: units[role]._replace(shares=units[role].shares[:, :1])})
+        backbone.writers.add(units | {role: units[role]._replace(shares=units[role].shares[:, :1])}, 1)
     with pytest.raises(ShapeError, match="behind other are for"):
-        backbone.writers.add(units | {"other": units[role]})
+        backbone.writers.add(units | {"other": units[role]}, 1)
+    with pytest.raises(ShapeError, match="at the last 0 places"):
+        backbone.writers.add(units)
 
 
 def test_hooks_stand_only_on_models_that_something_is_added_to(model_folder: Path) -> None:

@@ -105,7 +105,11 @@ def test_the_curve_over_budgets_joins_the_sizes_of_a_method(tmp_path: Path, caps
     across = [float(circle.get("cx")) for circle in lines["transducer"].iter(SVG + "circle")]
     assert across == sorted(across) and "style-0" in lines["transducer"].get("class"), "from few weights to many, the reference first"
     assert "trained weights" in picture.read_text(encoding="utf-8")
+    assert command_line(budget_curve, [str(folder), "--methods", "transducer", "ia3", "--output", str(picture)]) == 0
+    assert {line.get("data-method") for line in elements(picture, "curve")} == {"transducer", "ia3"}
     capsys.readouterr()
+    assert command_line(budget_curve, [str(folder), "--methods", "dora", "--output", str(tmp_path / "no.svg")]) == 2
+    assert "trained none of them; expected some of: transducer" in capsys.readouterr().err
     assert command_line(budget_curve, [str(folder), "--metric", "accuracy", "--output", str(tmp_path / "no.svg")]) == 2
     assert "test_loss" in capsys.readouterr().err
 

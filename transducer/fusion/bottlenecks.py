@@ -11,7 +11,7 @@ output, ``b (2 D + P (1 + r))`` parameters a role.
 
 Not in the paper. At a given number of weights, units that all blocks of a role share are as good as fewer of their own, and
 blocks of the decoder as good as those of all layers (``docs/study.md``); there are fewer tokens in an answer than in its source,
-so they are cheaper too.
+so they are cheaper too. In a decoder-only model it is the same tokens that have something added to them, in all of its blocks.
 
 The shares ``c`` start as cosines over the depth, so that no two units of a role with several blocks begin as the same.
 """
