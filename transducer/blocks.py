@@ -84,7 +84,9 @@ class Blocks:
         read = output.shape[1] - self._written
         if read <= 0:
             return self._added_everywhere(role, place, output)
-        return torch.cat((output[:, :read], self._added_everywhere(role, place, output[:, read:])), dim=1)
+        # A copy: what the backward pass needs of it would else keep the whole output in memory.
+        written = output[:, read:].clone()
+        return torch.cat((output[:, :read], self._added_everywhere(role, place, written)), dim=1)
 
     def _added_everywhere(self, role: str, place: int, output: Tensor) -> Tensor:
         kind = output.device.type
