@@ -46,7 +46,8 @@ class Blocks:
     def add(self, bottlenecks: Mapping[str, Bottleneck] | None, written: int = 0) -> None:
         """From now on, outputs of blocks have added to them what the `bottlenecks` of their roles make of them; None: nothing.
 
-        Only the last `written` places of an output have, which is how many tokens are predicted at a time. Rows of an output beyond `B` are beams: each row of the shares holds for as many that follow each other.
+        Only the last `written` places of an output have, which is how many tokens are predicted at a time. Rows of an output
+        beyond `B` are beams: each row of the shares holds for as many that follow each other.
 
         Raises:
             ShapeError: roles, or numbers of blocks, are not those of the model; bottlenecks, and nothing is written.

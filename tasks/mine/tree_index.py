@@ -11,11 +11,13 @@ import sqlite3
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from functools import lru_cache
 from pathlib import Path
 from sys import intern
 from typing import Any
 
+from ..errors import MiningError
 from .language_miner import Declaration, read_text
 
 TEXTS_KEPT = 64
@@ -43,6 +45,9 @@ class TreeIndex:
         language: of the declarations.
         roots: name of a tree -> its folder.
         declarations: in the order of the files. Their `extra` comes back as JSON has it.
+
+    Raises:
+        MiningError: the database cannot be written.
     """
 
     def __init__(self, language: str, roots: Mapping[str, str], declarations: Iterable[Declaration]):
@@ -50,15 +55,15 @@ class TreeIndex:
         self.roots = dict(roots)
         folder = tempfile.TemporaryDirectory(prefix="transducer-index-")
         self._path = str(Path(folder.name, "declarations.sqlite"))
-        database = sqlite3.connect(self._path)
-        # Nobody goes on with it after a crash.
-        database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_TABLE};")
-        database.executemany(f"INSERT INTO declarations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", map(_row, declarations))
-        for count, key in enumerate(_KEYS):
-            database.execute(f"CREATE INDEX key_{count} ON declarations ({key})")
-        database.commit()
-        database.close()
-        self._open()
+        with ExitStack() as undone:
+            undone.callback(folder.cleanup)
+            try:
+                _write(self._path, declarations)
+            except sqlite3.OperationalError as error:
+                raise MiningError(f"what the trees declare could not be written to {folder.name} ({error}); expected room for some "
+                                  "kilobytes a source file: name another folder for temporary files in TMPDIR") from error
+            self._open()
+            undone.pop_all()
         self._end = weakref.finalize(self, _removed, self._database, folder)
 
     def _open(self) -> None:
@@ -162,6 +167,16 @@ class TreeIndex:
         tree, _, place = path.partition("/")
         text = read_text(Path(self.roots[tree], place))
         return text, text.encode("utf-8")
+
+
+def _write(path: str, declarations: Iterable[Declaration]) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        # Nobody goes on with it after a crash.
+        database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_TABLE};")
+        database.executemany(f"INSERT INTO declarations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", map(_row, declarations))
+        for count, key in enumerate(_KEYS):
+            database.execute(f"CREATE INDEX key_{count} ON declarations ({key})")
+        database.commit()
 
 
 def _removed(database: sqlite3.Connection, folder: tempfile.TemporaryDirectory) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.errors import MiningError
+from tasks.mine import tree_index
 from tasks.mine.csharp_miner import CSharpMiner
 from tasks.mine.java_miner import JavaMiner
 from tasks.mine.language_miner import Declaration, LanguageMiner, SourceFile
@@ -113,6 +115,15 @@ def test_the_database_goes_with_its_index(java: list[Declaration], tmp_path: Pat
     gc.collect()
     assert len(index.named("parse")) == 4, "the copy of another process has taken it along"
     del index
+    gc.collect()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_without_room_is_said(java: list[Declaration], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tasks.mine.tree_index._TABLE", "PRAGMA max_page_count = 4; " + tree_index._TABLE)
+    with pytest.raises(MiningError, match=r"transducer-index-.* \(database or disk is full\).*TMPDIR"):
+        TreeIndex("java", {}, java * 200)
     gc.collect()
     assert not list(tmp_path.iterdir())
 
