@@ -150,6 +150,10 @@ class SyntaxTree:
     def _line_starts(self) -> list[int]:
         return [0, *itertools.accumulate(len(line) + 1 for line in self.text.split(b"\n")[:-1])]
 
+    def line(self, offset: int) -> int:
+        """1-based line of a byte offset."""
+        return bisect.bisect_right(self._line_starts, offset)
+
     def lines_and_columns(self, offsets: list[int]) -> tuple[list[int], list[int]]:
         """1-based lines and 0-based columns, in bytes as in Python's `ast`, of byte offsets."""
         line_starts = self._line_starts

@@ -300,6 +300,7 @@ class Names:
         return None
 
 
+@lru_cache(maxsize=50_000)
 def fit(parameter: str, argument: str) -> float:
     """How well a value of one type fits a parameter of another."""
     parameter, argument = erased(parameter).rpartition(".")[2], erased(argument).rpartition(".")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from itertools import compress
 
 from cpg.parse import SyntaxTree
 
@@ -13,6 +14,8 @@ _GONE = "\x01"
 """Stands where something was taken out; a line that holds nothing else goes with it."""
 _KEPT = re.compile("\x02(\\d+)\x02")
 _OPENING = ("{", "(", "[")
+_GONE_WITH_BLANKS = re.compile(rf"[ \t]*{_GONE}")
+_BLANKS_IN_FRONT = re.compile(r"([(\[]) +")
 
 
 class CannotCut(Exception):
@@ -38,33 +41,41 @@ def cut(syntax: Syntax, tree: SyntaxTree, node: int, removed: Collection[int] = 
         return code
     edits: list[tuple[int, int, str]] = []
     kept: list[str] = []
-    gone = removed
     open_conditions = 0
-    inner, last = node, tree.last[node]
-    while inner < last:
+    end = node
+    for inner in _touched(syntax, tree, node, {*removed, replaced}):
+        if inner < end:
+            continue
         kind = tree.types[inner]
-        text = None
         if inner == replaced:
             text = replacement
-        elif inner in gone:
-            text = _GONE if _may_go(syntax, tree, inner, gone) else ";"
-        elif kind in syntax.language.comments or kind in syntax.remarks:
-            text = _GONE
+        elif inner in removed:
+            text = _GONE if _may_go(syntax, tree, inner, removed) else ";"
         elif kind in syntax.directives:
             open_conditions += syntax.directives[kind]
             if open_conditions < 0:
                 raise CannotCut("conditional_compilation")
-        elif kind in syntax.strings and "\n" in tree.code(inner):
+            continue
+        elif kind in syntax.strings:
+            if "\n" not in tree.code(inner):
+                continue
             text = f"\x02{len(kept)}\x02"
             kept.append(tree.code(inner))
-        if text is None:
-            inner += 1
-            continue
+        else:
+            text = _GONE
         edits.append((_start(syntax, tree, inner), tree.ends[inner], text))
-        inner = tree.last[inner]
+        end = tree.last[inner]
     if open_conditions:
         raise CannotCut("conditional_compilation")
     return _KEPT.sub(lambda match: kept[int(match.group(1))], _laid_out(_edited(tree, node, edits), _column(tree, node)))
+
+
+def _touched(syntax: Syntax, tree: SyntaxTree, node: int, wanted: Collection[int]) -> list[int]:
+    """Nodes in the subtree of `node` that may be edited, in order: the `wanted` ones, comments, strings, lines for a
+    preprocessor."""
+    last = tree.last[node]
+    kinds = compress(range(node, last), map(syntax.cut_kinds.__contains__, tree.types[node:last]))
+    return sorted({*kinds, *(one for one in wanted if node <= one < last)})
 
 
 def _start(syntax: Syntax, tree: SyntaxTree, node: int) -> int:
@@ -91,8 +102,11 @@ def _edited(tree: SyntaxTree, node: int, edits: list[tuple[int, int, str]]) -> s
 def _column(tree: SyntaxTree, node: int) -> str:
     """What stands in front of a node on its line, if it is blank."""
     start = tree.starts[node]
-    before = tree.text[tree.text.rfind(b"\n", 0, start) + 1:start].decode("utf-8", "replace")
-    return before if not before.strip() else re.match(r"\s*", before).group(0)
+    return _indentation(tree.text[tree.text.rfind(b"\n", 0, start) + 1:start].decode("utf-8", "replace"))
+
+
+def _indentation(line: str) -> str:
+    return line[:len(line) - len(line.lstrip())]
 
 
 def _laid_out(text: str, indentation: str) -> str:
@@ -101,10 +115,9 @@ def _laid_out(text: str, indentation: str) -> str:
     for line in text.split("\n"):
         touched = _GONE in line
         if touched:
-            indent = re.match(r"\s*", line).group(0)
-            line = re.sub(rf"[ \t]*{_GONE}", "", line)
-            line = indent + line.lstrip() if line.strip() else ""
-            line = re.sub(r"([(\[]) +", r"\1", line)
+            indentation_here = _indentation(line)
+            line = _GONE_WITH_BLANKS.sub("", line)
+            line = _BLANKS_IN_FRONT.sub(r"\1", indentation_here + line.lstrip()) if line.strip() else ""
         line = line.rstrip()
         if not line and (touched or not lines or not lines[-1] or lines[-1].endswith(_OPENING)):
             continue

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from cpg.parse import SyntaxTree
@@ -42,13 +43,8 @@ class FileFacts:
     """What stands in front of the classes of a file."""
 
     def __init__(self, syntax: Syntax, tree: SyntaxTree):
-        self.packages: dict[int, str] = {}
-        self.imports: list[str] = []
-        for node, kind in enumerate(tree.types):
-            if kind in syntax.imports:
-                self.imports.append(one_line(tree.code(node)))
-            elif kind in syntax.packages:
-                self.packages[node] = syntax.package(tree, node)
+        self.imports = [one_line(text) for text in tree.codes(tree.of_types(syntax.imports))]
+        self.packages = {node: syntax.package(tree, node) for node in tree.of_types(syntax.packages)}
         self._scoped = [node for node in self.packages if any(tree.types[child] in syntax.class_bodies
                                                                for child in tree.children[node])]
 
@@ -95,22 +91,18 @@ class _OutlineReader:
         found: list[Declaration] = []
         owners: dict[int, str] = {}
         types, parents = self.tree.types, self.tree.parents
-        for node in range(len(self.tree)):
-            if types[node] in self.syntax.classes:
-                holder = parents[node]
-                while holder > 0 and types[holder] in self.syntax.class_bodies and holder not in owners:
-                    holder = parents[holder]
-                owner = owners.get(holder, "")
-                if not owner and any(types[one] in self.syntax.methods for one in self._around(node)):
-                    continue
-                declared = self._class(node, owner)
-                owners[node] = declared.qualified_name
-                place = len(found)
-                found.append(declared)
-                members = self._members(node, declared.qualified_name, declared.extra["package"])
-                found += members
-                if any(one.is_test for one in members):
-                    found[place] = Declaration(**{**declared.__dict__, "is_test": True})
+        for node in self.tree.of_types(self.syntax.classes):
+            holder = parents[node]
+            while holder > 0 and types[holder] in self.syntax.class_bodies and holder not in owners:
+                holder = parents[holder]
+            owner = owners.get(holder, "")
+            if not owner and any(types[one] in self.syntax.methods for one in self._around(node)):
+                continue
+            declared = self._class(node, owner)
+            owners[node] = declared.qualified_name
+            members = self._members(node, declared.qualified_name, declared.extra["package"])
+            holds_tests = any(one.is_test for one in members)
+            found += [replace(declared, is_test=True) if holds_tests else declared, *members]
         return found
 
     def _around(self, node: int):
@@ -125,7 +117,7 @@ class _OutlineReader:
         fields = [(member, variable) for member in syntax.members(tree, node) for variable in syntax.fields(tree, member)]
         lines = list(dict.fromkeys(self._field_line(member) for member, _ in fields))
         parameters = tree.part(node, "type_parameters")
-        return self._declaration(node, name, "class", owner, package, None, False, {
+        return self._declaration(node, name, "class", owner, package, self._head_end(node), None, False, {
             "package": package, "fields": lines, "field_types": {one.name: one.type for _, one in fields},
             "supertypes": syntax.supertypes(tree, node), "enum": tree.types[node].startswith("enum"),
             "type_parameters": plain(tree, parameters).strip("<>").split(",") if parameters >= 0 else []})
@@ -138,7 +130,8 @@ class _OutlineReader:
         syntax, tree = self.syntax, self.tree
         kind = syntax.methods[tree.types[node]]
         types, required, variadic = syntax.parameters(tree, node)
-        tail = tree.text[self._head_end(node):tree.ends[node]]
+        head_end = self._head_end(node)
+        tail = tree.text[head_end:tree.ends[node]]
         is_property = tree.types[node] in syntax.properties
         body = bool(_ACCESSOR_WITH_BODY.search(tail)) if is_property else b"{" in tail or b"=>" in tail
         generic = tree.part(node, "type_parameters") >= 0
@@ -146,21 +139,22 @@ class _OutlineReader:
         extra = {"package": package, "types": types, "required": required, "variadic": variadic, "body": body,
                  "returns": syntax.returns(tree, node), "trivial": len(tail) < 200 and bool(_TRIVIAL.match(tail)),
                  "property": is_property, "generic": generic, "static": "static" in modifiers,
-                 "extension": "static" in modifiers and self._takes_this(node),
-                 "documentation": documentation_range(syntax, tree, node)}
+                 "extension": "static" in modifiers and self._takes_this(node)}
         fixed = None if variadic or required < len(types) else len(types)
-        return self._declaration(node, syntax.name(tree, node), kind, owner, package, fixed,
+        return self._declaration(node, syntax.name(tree, node), kind, owner, package, head_end, fixed,
                                  self.is_test(tree, class_node, node, self.facts), extra)
 
     def _takes_this(self, node: int) -> bool:
         holder = self.tree.part(node, "parameters")
         return holder >= 0 and re.match(r"\(\s*this\s", self.tree.code(holder)) is not None
 
-    def _declaration(self, node: int, name: str, kind: str, owner: str, package: str, parameters: int | None, is_test: bool,
-                     extra: dict[str, Any]) -> Declaration:
+    def _declaration(self, node: int, name: str, kind: str, owner: str, package: str, head_end: int, parameters: int | None,
+                     is_test: bool, extra: dict[str, Any]) -> Declaration:
         documented = documentation_range(self.syntax, self.tree, node)
+        if kind != "class":
+            extra["documentation"] = documented
         qualified = f"{owner or package}.{name}".lstrip(".")
-        return Declaration(self.file.path, name, kind, owner, qualified, self._signature(node),
+        return Declaration(self.file.path, name, kind, owner, qualified, self._signature(node, head_end),
                            documented[0] if documented else self.tree.starts[node], self.tree.ends[node], parameters, is_test,
                            extra)
 
@@ -174,14 +168,14 @@ class _OutlineReader:
             end = tree.ends[child]
         return end
 
-    def _signature(self, node: int) -> str:
+    def _signature(self, node: int, head_end: int) -> str:
         """The head of a class or member on one line, without annotations."""
         tree = self.tree
         children = tree.children[node]
         words = " ".join(tree.tokens.get(tree.part(node, "modifiers"), ()))
         start = max([tree.starts[node], *(tree.ends[child] for child in children
                                           if tree.types[child] in ("attribute_list", "modifiers"))])
-        return one_line(f"{words} {tree.text[start:self._head_end(node)].decode('utf-8', 'replace')}")
+        return one_line(f"{words} {tree.text[start:head_end].decode('utf-8', 'replace')}")
 
     def _field_line(self, node: int) -> str:
         """A field on one line; a long value is left out."""

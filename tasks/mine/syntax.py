@@ -115,6 +115,8 @@ class Syntax(ABC):
         self._file = replace(self.language, wrappers=(Wrapper(),))
         self._outline = replace(self.language, wrappers=(Wrapper(),), omitted=hidden)
         self._member = replace(self.language, wrappers=(self.member_wrapper, Wrapper()))
+        self.cut_kinds = frozenset({*self.language.comments, *self.remarks, *self.directives, *self.strings})
+        """Nodes of which a text is not passed on as it stands, or not always (`tasks.mine.member_text`)."""
 
     def file(self, text: str) -> SyntaxTree:
         """The tree of a file.
@@ -211,19 +213,10 @@ class CodeTree:
     def __init__(self, syntax: Syntax, tree: SyntaxTree):
         self.syntax = syntax
         self.tree = tree
-        self._calls: list[int] = []
-        self._variables: list[int] = []
-        self._identifiers: list[int] = []
-        self._statements: list[int] = []
-        roles: dict[str, list[list[int]]] = {}
-        for kinds, nodes in ((syntax.call_kinds, self._calls), (syntax.variable_kinds, self._variables),
-                             (syntax.identifiers, self._identifiers),
-                             ({syntax.statement, "assert_statement"}, self._statements)):
-            for kind in kinds:
-                roles.setdefault(kind, []).append(nodes)
-        for node, kind in enumerate(tree.types):
-            for nodes in roles.get(kind, ()):
-                nodes.append(node)
+        self._calls = tree.of_types(syntax.call_kinds)
+        self._variables = tree.of_types(syntax.variable_kinds)
+        self._identifiers = tree.of_types(syntax.identifiers)
+        self._statements = tree.of_types((syntax.statement, "assert_statement"))
         self._call_of: dict[int, Call | None] = {}
 
     def calls(self, node: int) -> list[Call]:

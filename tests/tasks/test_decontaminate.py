@@ -1,11 +1,13 @@
 """Near duplicates, and splits by module and focal function."""
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from tasks import Example
 from tasks.code_tokens import code_tokens
-from tasks.decontaminate import jaccard, near_duplicates, shingles, without_duplicates
+from tasks.decontaminate import hashed_shingles, jaccard, near_duplicates, shingles, without_duplicates
 from tasks.splitting import module_groups, one_split_per_focal, split_by_module, split_of
 
 
@@ -30,6 +32,19 @@ def test_shingles_and_jaccard() -> None:
     left, right = shingles(words(1, 2, 3, 4, 5, 6, 7)), shingles(words(1, 2, 3, 4, 5, 6, 8))
     assert len(left) == 3 and jaccard(left, right) == 2 / 4
     assert shingles("a b") == frozenset({("a", "b")}) and jaccard(frozenset(), frozenset()) == 1.0
+
+
+def test_hashes_stand_for_the_shingles() -> None:
+    # Few distinct tokens, so that the same grams come again and grams differ in the order of their tokens alone; short texts,
+    # whose one gram is the whole, and none.
+    generator = random.Random(5)
+    texts = [" ".join(generator.choices(["a", "b", "=", "é", "(", ")"], k=length)) for length in [0, 1, 2, 3, 4, 5, *range(6, 120)]]
+    texts += ["a b", "b a", "b", "a a", "a a a", "\ud800 a"]
+    exact, hashed = [shingles(text) for text in texts], [set(hashed_shingles(text).tolist()) for text in texts]
+    assert [len(grams) for grams in exact] == [len(grams) for grams in hashed]
+    for left in range(len(texts)):
+        for right in range(left):
+            assert len(exact[left] & exact[right]) == len(hashed[left] & hashed[right]), (texts[left], texts[right])
 
 
 @pytest.mark.parametrize(("length", "found"), [(44, True), (43, False)])
