@@ -27,7 +27,7 @@ DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS / "results"
 PAGES = (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md")))
 
-SIDE_BY_SIDE = {"matrices": ("bottlenecks-embedded", "study-asserts", "study-translation")}
+SIDE_BY_SIDE = {"matrices": ("bottlenecks-embedded", "study-asserts", "study-summarization", "study-translation")}
 """Mark -> the comparisons in the table's columns: their test losses, then exact answers and CodeBLEU of the last."""
 
 BUDGETS = {
