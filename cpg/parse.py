@@ -347,8 +347,7 @@ def _holds(root: Any, path: tuple[tuple[str, ...], ...]) -> bool:
 
 def _error_bytes(root: Any) -> int:
     """How much of the text is in error: bytes in the topmost error nodes, one more for each and each missing token."""
-    cost = 0
-    cursor = root.walk()
+    cost, cursor = 0, root.walk()
     while True:
         node = cursor.node
         if node.is_missing:
@@ -384,8 +383,7 @@ def _walk(
     cursor = holder.walk()
     to_child, to_sibling, to_parent = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
     parent, count, token_at = 0, 1, 0
-    more = to_child()
-    if more:
+    if more := to_child():
         children[0] = siblings = []
     while more:
         node = cursor.node
