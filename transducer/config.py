@@ -77,7 +77,7 @@ class RunSettings(TransducerSettings):
     output: str = option("", "the run folder; empty: runs/TASK")
     epochs: float = option(1.0, "passes over the training examples; the paper: 1", minimum=0.0)
     batch_size: int = option(8, "examples a step and process; the paper: 8", minimum=1)
-    learning_rate: float = option(0.0, "AdamW's; 0: the default of each method", minimum=0.0)
+    learning_rate: float = option(0.0, "AdamW's; 0: the default of each method, that of a transducer lower for several epochs", minimum=0.0)
     warmup_ratio: float = option(0.05, "share of the steps in which the learning rate rises; then linear to 0",
                                  minimum=0.0, maximum=1.0)
     weight_decay: float = option(0.0, "AdamW's weight decay", minimum=0.0)

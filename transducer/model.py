@@ -59,6 +59,7 @@ class TransducerModel(InputModel):
              *growing("rank", 20, 24, 32, 48, 64, 96, 128, directions=4, bottleneck=128))
     reads_graph = True
     default_learning_rate = 1e-2
+    slower_when_repeated = True
     search_space = {"rank": (4, 8, 12), "prompts": (5, 10, 20)}
     artefact = "transducer"
 

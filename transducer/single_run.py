@@ -193,5 +193,5 @@ def new_row(settings: RunSettings, examples: Data, backbone: Backbone, specifica
     return ResultRow(
         method=specification, specification=specification, seed=seed, task=settings.task, data=examples.name,
         data_hash=examples.content_hash, **counts, model=backbone.name, model_fingerprint=backbone.fingerprint,
-        precision=backbone.precision, remark=kind.remark, learning_rate=settings.learning_rate or kind.default_learning_rate,
+        precision=backbone.precision, remark=kind.remark, learning_rate=settings.learning_rate or kind.learning_rate_for(settings.epochs),
         epochs=settings.epochs, hardware=hardware(), packages=package_versions(), git_commit=git_commit())

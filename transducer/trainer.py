@@ -226,7 +226,7 @@ def fit(model: AdaptedModel, train: list[PreparedExample], valid: list[PreparedE
     arguments = TrainingArguments(
         output_dir=str(folder), num_train_epochs=settings.epochs, seed=seed, data_seed=seed,
         per_device_train_batch_size=settings.batch_size, per_device_eval_batch_size=4 * settings.batch_size,
-        learning_rate=settings.learning_rate or model.default_learning_rate, lr_scheduler_type="linear",
+        learning_rate=settings.learning_rate or model.learning_rate_for(settings.epochs), lr_scheduler_type="linear",
         warmup_steps=settings.warmup_ratio, weight_decay=settings.weight_decay, max_grad_norm=settings.max_grad_norm,
         eval_strategy="epoch", save_strategy="epoch", save_total_limit=2, load_best_model_at_end=True,
         metric_for_best_model="eval_loss", greater_is_better=False, logging_strategy="steps", logging_steps=25,

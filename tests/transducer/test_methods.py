@@ -390,6 +390,15 @@ def test_an_unknown_method_names_the_nearest() -> None:
         method_class("lorra")
 
 
+@pytest.mark.parametrize(("method", "of_four"), [("transducer", 0.5), ("other-graph", 0.5), ("no-graph", 0.5), ("published", 1.0), ("lora", 1.0)])
+def test_the_learning_rate_of_four_passes(method: str, of_four: float) -> None:
+    kind = method_class(method)
+    assert kind.learning_rate_for(1) == kind.learning_rate_for(0.25) == kind.default_learning_rate
+    assert kind.learning_rate_for(4) == pytest.approx(of_four * kind.default_learning_rate)
+    low, high = kind.learning_rates(4)
+    assert low < kind.learning_rate_for(4) < high
+
+
 def test_every_entry_of_the_table_is_the_method_of_its_name() -> None:
     for name in METHODS:
         kind = method_class(name)

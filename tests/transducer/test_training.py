@@ -55,6 +55,13 @@ def test_the_log_has_a_validation_loss_for_each_epoch(reference: Path) -> None:
     assert rows_of(reference)[0].valid_loss == min(loss for _, loss in losses)
 
 
+def test_the_rate_of_several_passes_is_lower_and_the_row_tells_it(reference: Path) -> None:
+    (row,) = rows_of(reference)
+    assert row.learning_rate == pytest.approx(0.01 / 2**0.5)  # two epochs
+    states = [json.loads(path.read_text(encoding="utf-8")) for path in reference.glob("checkpoints/*/training_state.json")]
+    assert states and all(group["initial_lr"] == row.learning_rate for state in states for group in state["param_groups"])
+
+
 def test_the_result_row_is_complete(reference: Path, model_folder: Path) -> None:
     (row,) = rows_of(reference)
     assert row.to_dict() == json.loads((reference / "metrics.json").read_text(encoding="utf-8"))

@@ -8,7 +8,6 @@ from ..backbone import Backbone
 from ..data import Data
 from ..errors import BudgetError
 from ..measure import ResultRow
-from ..methods import method_class
 from ..results import append_row
 from ..run_data import RunData
 from ..single_run import new_row
@@ -162,6 +161,5 @@ class Matrix:
         """The row of a run that gave none."""
         row = new_row(self._settings, self._examples, self._backbone, planned.base, seed)
         values = {"method": planned.method, "specification": planned.specification, "parameter_budget": planned.budget,
-                  "learning_rate": self._settings.learning_rate or method_class(planned.base).default_learning_rate,
                   "trainable_parameters": planned.parameters or 0, "status": status, "reason": reason} | fields
         return replace(row, **values)

@@ -106,7 +106,7 @@ class Search:
         kind = method_class(self._planned.base)
         _, given = parse_specification(self._planned.base)
         defaults = kind.make_settings(given, self._settings.transducer_settings())
-        known = {LEARNING_RATE: kind.default_learning_rate} | {name: getattr(defaults, name) for name in self.space
+        known = {LEARNING_RATE: kind.learning_rate_for(self._settings.epochs)} | {name: getattr(defaults, name) for name in self.space
                                                                if name != LEARNING_RATE}
         return {name: value for name, value in known.items()
                 if name in self.space and (name == LEARNING_RATE or value in self.space[name])}
@@ -121,7 +121,7 @@ def search_space(planned: PlannedMethod, settings: CompareSettings) -> dict[str,
         return {}
     sized = {field for size in kind.sizes for field in size} if planned.budget else set()
     taken = given.keys() | kind.fixed.keys() | sized
-    space = {} if settings.learning_rate else {LEARNING_RATE: kind.learning_rates()}
+    space = {} if settings.learning_rate else {LEARNING_RATE: kind.learning_rates(settings.epochs)}
     return space | {name: values for name, values in kind.search_space.items() if name not in taken}
 
 

@@ -66,7 +66,7 @@ class Affix(MixerModel):
         backbone.model.backbone.register_forward_pre_hook(self._find_places, with_kwargs=True)
 
     @classmethod
-    def learning_rates(cls):
+    def learning_rates(cls, epochs=1.0):
         """Up to far above the published rate, which was chosen for longer training of larger models."""
         return cls.default_learning_rate / 10, 1e-1
 

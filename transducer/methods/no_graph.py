@@ -46,6 +46,7 @@ class NoGraphTwin(OwnTensors, Switch, InputModel):
              *growing("rank", 4, 6, 8, 9, 10, 12, directions=2, bottleneck=5), *growing("rank", 12, 16, 20, 24, directions=4, bottleneck=8),
              *growing("bottleneck", 12, 16, 20, 24, 32, 40, 48, 56, 64, 80, 96, 128, 192, 256, rank=24, directions=4))
     default_learning_rate = 1e-2
+    slower_when_repeated = True
     search_space = {"rank": (8, 16, 32), "prompts": (5, 10, 20)}
 
     def __init__(self, backbone, settings, engine="auto"):

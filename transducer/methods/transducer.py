@@ -110,5 +110,6 @@ class PublishedTransducer(TransducerModel):
     sizes = ()  # its geometry is that of the paper
     artefact = "adapter"
     default_learning_rate = 1e-2
+    slower_when_repeated = False
     search_space = {}
     remark = "the fusion of the paper's code, which never reads the graph"
