@@ -79,6 +79,15 @@ def test_the_curve_has_a_line_a_method_in_the_order_of_the_sizes(sizes: list[str
     assert [text.text for text in lines["prefix"].iter(SVG + "text")] == ["prefix"]
 
 
+def test_the_curve_of_some_methods_alone(sizes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "curve.svg"
+    assert command_line(learning_curve, [*sizes, "--methods", "prefix", "transducer", "--output", str(picture)]) == 0
+    assert {line.get("data-method") for line in elements(picture, "curve")} == {"transducer", "prefix"}
+    picture.unlink()
+    assert command_line(learning_curve, [*sizes, "--methods", "lorra", "--output", str(picture)]) == 2
+    assert "--methods lorra" in (said := capsys.readouterr().err) and "prefix" in said and not picture.exists()
+
+
 def test_the_curve_is_of_comparisons_that_differ_in_size_alone(sizes: list[str], tmp_path: Path,
                                                                capsys: pytest.CaptureFixture[str]) -> None:
     other = str(compared_with(tmp_path / "other", 400, 0.5, fingerprint="e" * 64))

@@ -1,6 +1,7 @@
-"""Quality over the number of training examples, from comparisons that differ in it alone.
+"""Quality over the number of training examples, from comparisons of one task, model and test that differ in it.
 
     python -m transducer.comparison_report.learning_curve runs/50 runs/200 runs/1000 --output curve.svg
+    python -m transducer.comparison_report.learning_curve runs/50 runs/200 --methods transducer lora --output curve.svg
 """
 from __future__ import annotations
 
@@ -19,21 +20,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser = CommandParser(prog="python -m transducer.comparison_report.learning_curve", description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="the --output of a transducer.compare; two or more")
     parser.add_argument("--metric", default=LOSS, help=f"the default: {LOSS}")
+    parser.add_argument("--methods", nargs="+", default=[], metavar="NAME", help="only these, as the comparisons name them; the default: all")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.svg")
     options = parser.parse_args(arguments)
     comparisons = [read_comparison(folder) for folder in options.folders]
-    write_picture(learning_curve(comparisons, options.metric, [str(folder) for folder in options.folders]), options.output)
+    names = [str(folder) for folder in options.folders]
+    write_picture(learning_curve(comparisons, options.metric, names, options.methods), options.output)
     return DONE
 
 
-def learning_curve(comparisons: Sequence[Comparison], metric: str, names: Sequence[str]) -> str:
+def learning_curve(comparisons: Sequence[Comparison], metric: str, names: Sequence[str], only: Sequence[str] = ()) -> str:
     """The chart.
 
     Args:
         names: what errors call the comparisons.
+        only: methods; empty: all.
 
     Raises:
-        ConfigurationError: fewer than two comparisons, no such metric, or two of one size.
+        ConfigurationError: fewer than two comparisons, no such metric or method, or two of one size.
         DataError: they are not of one task, model and test.
     """
     if len(comparisons) < 2:
@@ -49,7 +53,9 @@ def learning_curve(comparisons: Sequence[Comparison], metric: str, names: Sequen
         raise ConfigurationError(f"the comparisons have {counts} training examples; expected no two of one size")
     ordered = [comparison for _, comparison in sorted(zip(sizes, comparisons), key=lambda pair: pair[0])]
     methods = list(dict.fromkeys(method for comparison in ordered for method in comparison.methods))
-    lines = [Growth(method, _points(ordered, method, metric)) for method in methods]
+    if unknown := [method for method in only if method not in methods]:
+        raise ConfigurationError(f"--methods {' '.join(unknown)}: none of the comparisons has them; expected some of: {', '.join(methods)}")
+    lines = [Growth(method, _points(ordered, method, metric)) for method in methods if not only or method in only]
     return growth_chart(first, lines, metric, "training examples", first.reference)
 
 
