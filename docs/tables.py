@@ -27,7 +27,8 @@ DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS / "results"
 PAGES = (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md")))
 
-SIDE_BY_SIDE = {"matrices": ("bottlenecks-embedded", "study-asserts", "study-summarization", "study-translation")}
+SIDE_BY_SIDE = {"matrices": ("bottlenecks-embedded", "study-asserts", "study-summarization", "study-translation"),
+                "few examples": ("few-asserts-200", "few-summarization-200", "few-translation-200")}
 """Mark -> the comparisons in the table's columns: their test losses, then exact answers and CodeBLEU of the last."""
 
 BUDGETS = {
