@@ -100,7 +100,8 @@ class AdaptedModel(nn.Module, ABC):
 
     @classmethod
     def learning_rate_for(cls, epochs: float) -> float:
-        """The default for so many passes over the examples: that of one, by their square root with `slower_when_repeated`.
+        """The default for so many passes over the examples: that of one, divided by their square root
+        with `slower_when_repeated`.
 
         What learns fast in one pass learns examples by heart in several (`docs/study.md`, "Few examples").
         """
