@@ -69,8 +69,8 @@ def _check_alike(first: Comparison, other: Comparison, first_name: str, name: st
                      ("model", lambda comparison: comparison.config["model"]["fingerprint"]),
                      ("test examples", lambda comparison: [entry["id"] for entry in comparison.examples])):
         if of(first) != of(other):
-            raise DataError(f"{first_name} and {name} differ in their {what}; a learning curve is of comparisons that differ in "
-                            "--train-limit alone")
+            raise DataError(f"{first_name} and {name} differ in their {what}; a learning curve is of comparisons that have the "
+                            "same, with different --train-limit")
 
 
 if __name__ == "__main__":
