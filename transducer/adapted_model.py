@@ -153,6 +153,15 @@ class AdaptedModel(nn.Module, ABC):
         return (sum(parameter.numel() for parameter in self.trainable().values())
                 - sum(int(off.sum()) for off in self.switched_off().values()))
 
+    @property
+    def added_positions(self) -> int:
+        """Vectors that it puts in front of every input."""
+        return 0
+
+    def require_positions(self, source: int, target: int) -> None:
+        """Raises BackboneError where the backbone has too few places for inputs and answers of so many tokens."""
+        self.backbone.require_positions(source, target, self.added_positions)
+
     def remember(self, examples: Sequence[PreparedExample]) -> None:
         """Given the training examples before training; only a method that looks answers up keeps them."""
 

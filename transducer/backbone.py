@@ -208,6 +208,31 @@ class Backbone:
             raise BackboneError("the fusion part 'beyond' gives a decoder-only model keys and values, which --gradient-checkpointing "
                                 "takes away; leave out one of the two")
 
+    def require_positions(self, source: int, target: int, added: int = 0, apart: int = 0) -> None:
+        """Raises BackboneError where the model has places for so many tokens only and needs more.
+
+        Args:
+            source, target: tokens of the longest input and answer.
+            added: vectors that the method puts in front of the input.
+            apart: tokens that are read apart, in front of them.
+        """
+        if not self.family.learned_positions:
+            return
+        places = self.model.config.max_position_embeddings
+        counts = {"of the source (--max-source-tokens)": source, "that the method puts in front": added}
+        if not self.encoder_decoder:
+            # The last token of an answer is never read.
+            counts |= {"that the part beyond reads (--reach)": apart, "of the answer (--max-target-tokens)": target - 1}
+        elif target > places:
+            raise BackboneError(f"model {self.name!r} has places for {places:,} tokens of an answer, and {target:,} are asked for; "
+                                f"give --max-target-tokens {places} or less")
+        excess = sum(counts.values()) - places
+        if excess > 0:
+            needed = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+            remedy = f"--max-source-tokens {source - excess} or less" if source > excess else "less of each"
+            raise BackboneError(f"model {self.name!r} has places for {places:,} tokens, and {places + excess:,} are asked for: {needed}; "
+                                f"give {remedy}")
+
     def forward_tokens(self, model: nn.Module, input_ids: Tensor, attention_mask: Tensor, labels: Tensor):
         """As `forward`, from token ids, by `model`: the language model or a wrapper around it."""
         self.change_layers()

@@ -94,6 +94,7 @@ def run(settings: CompareSettings, arguments: list[str]) -> int:
 
     with told_of_shortage(f"loading model {settings.model!r}", "none", settings):
         backbone = backbone_for(settings, precision)
+    backbone.require_positions(settings.max_source_tokens, settings.max_target_tokens)
     # What is left to do with it here needs no accelerator, whose memory is for the runs.
     if not backbone.stays:
         backbone.model.to("cpu")

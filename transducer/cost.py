@@ -118,6 +118,7 @@ def _work() -> int:
 
     torch.manual_seed(settings.seed)
     model = build_method(request["specification"], backbone, settings.transducer_settings(), settings.engine)
+    model.require_positions(settings.max_source_tokens, settings.max_target_tokens)
     if not method_class(request["specification"]).reads_graph:
         prepared = [type(example)(example.input_ids, example.labels, None) for example in prepared]
     model.remember(prepared)

@@ -157,6 +157,7 @@ def estimate_memory(specification: str, settings: RunSettings, device: torch.dev
         if settings.gradient_checkpointing:
             checkpoint_layers(model)
         adapted = build_method(specification, backbone, settings.transducer_settings(), "torch").train()
+        adapted.require_positions(settings.max_source_tokens, settings.max_target_tokens)
     frozen = _frozen_bytes(adapted, backbone, shapes, settings.quantize)
     with FakeTensorMode():
         _make_fake(adapted)

@@ -30,6 +30,8 @@ class Family:
         read_uncalled: names of the projections that the model, or a fused kernel of it, reads without calling them, so that
             an update beside them is not seen.
         kept: names of further projections that are never quantised.
+        learned_positions: whether each place of an input has a trained vector, so that there are only as many places as
+            `max_position_embeddings` of the model's configuration says.
         reads_apart: whether all layers attend to single tokens, so that some of those that it has read can be handed to it
             later; False where a layer keeps one state of them all.
     """
@@ -43,6 +45,7 @@ class Family:
     writers: str | None = None
     read_uncalled: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    learned_positions: bool = False
     reads_apart: bool = True
 
     def place(self, name: str) -> str | None:
@@ -72,9 +75,10 @@ _T5_WRITERS = r"decoder\..*\.(SelfAttention|DenseReluDense)$"
 _BART_WRITERS = r"decoder\..*\.(self_attn|fc2)$"
 
 _LLAMA = Family(DECODER_ONLY, r"\.(self_attn|mlp)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "down_proj"), ("down_proj",))
-_GPT2 = Family(DECODER_ONLY, r"\.(attn|mlp)$", ("c_attn",), ("c_attn", "mlp.c_proj"), ("mlp.c_proj",))
+_GPT2 = Family(DECODER_ONLY, r"\.(attn|mlp)$", ("c_attn",), ("c_attn", "mlp.c_proj"), ("mlp.c_proj",),
+               learned_positions=True)
 _BART = Family(ENCODER_DECODER, r"\.(self_attn|encoder_attn|fc2)$", ("q_proj", "v_proj"), ("k_proj", "v_proj", "fc2"), ("fc2",),
-               places=_BART_PLACES, writers=_BART_WRITERS)
+               places=_BART_PLACES, writers=_BART_WRITERS, learned_positions=True)
 # Mamba multiplies with dt_proj's weight itself; peft refuses out_proj, which its fused kernels in training mode read.
 _MAMBA = Family(STATE_SPACE, r"\.mixer$", ("in_proj", "x_proj"), ("in_proj",), read_uncalled=("dt_proj", "out_proj"), reads_apart=False)
 _MAMBA2 = Family(STATE_SPACE, r"\.mixer$", ("in_proj",), ("in_proj",), read_uncalled=("out_proj",), reads_apart=False)

@@ -94,7 +94,7 @@ class EncoderDecoderFeeding(Feeding):
     def read_apart(self, input_ids, mask):
         """The encoder's states of each piece of a row by itself."""
         rows, length = input_ids.shape
-        pieces = -(-length // PIECE)
+        pieces = -(-length // min(PIECE, getattr(self.base.config, "max_position_embeddings", PIECE)))
         size = -(-length // max(1, pieces))
         around = (0, pieces * size - length)
         ids = pad(input_ids, around).reshape(rows * pieces, size)

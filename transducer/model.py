@@ -82,6 +82,14 @@ class TransducerModel(InputModel):
         return self.sized.rank
 
     @property
+    def added_positions(self) -> int:
+        return self.fusion.added_positions
+
+    def require_positions(self, source: int, target: int) -> None:
+        apart = self.settings.reach if "beyond" in fusion_parts(self.settings.fusion) else 0
+        self.backbone.require_positions(source, target, self.added_positions, apart)
+
+    @property
     def task(self) -> str:
         """Name of the task that a loaded transducer was trained for."""
         return self.recorded["task"]

@@ -67,11 +67,14 @@ class Preparer:
 
         Raises:
             UnknownNameError: no task is given and it states none.
+            BackboneError: the backbone has no places for so many tokens.
         """
         task = task or get_task(model.task)
         limits = model.recorded["limits"]
-        return cls(model.backbone, task, max_source_tokens or limits.get("max_source_tokens", task.max_source_tokens),
-                   max_target_tokens or limits.get("max_target_tokens", task.max_target_tokens), model.settings.reach)
+        source = max_source_tokens or limits.get("max_source_tokens", task.max_source_tokens)
+        target = max_target_tokens or limits.get("max_target_tokens", task.max_target_tokens)
+        model.require_positions(source, target)
+        return cls(model.backbone, task, source, target, model.settings.reach)
 
     def model_input(self, source: str, language: str, report: PreparationReport) -> tuple[EncodedSource, PreparedExample]:
         """The input made from a source: its tokens, and the graph of the text that the model sees and of what is within reach."""

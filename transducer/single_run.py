@@ -88,6 +88,7 @@ class SingleRun:
         row.preparation = self._data.report.to_dict()
         set_seed(row.seed)
         model = build_method(row.specification, self._backbone, self._settings.transducer_settings(), self._settings.engine)
+        model.require_positions(self._settings.max_source_tokens, self._settings.max_target_tokens)
         row.trainable_parameters = model.trainable_count()
         model.remember(self._data.train)
         return model

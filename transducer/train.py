@@ -80,6 +80,7 @@ def _checked_backbone(settings: TrainSettings) -> Backbone:
     from .methods import build_method
 
     backbone = backbone_for(settings)
+    backbone.require_positions(settings.max_source_tokens, settings.max_target_tokens)
     build_method("transducer", backbone, settings.transducer_settings(), settings.engine)
     return backbone
 

@@ -6,15 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 
+from tasks import Example
 from tests.transducer import tiny
 from tests.transducer.tiny_families import MIDDLE_MARKS, WIDTH, write_family
+from transducer import compare, train
 from transducer.backbone import Backbone, load_backbone
+from transducer.commands import command_line
 from transducer.config import TransducerSettings
 from transducer.errors import BackboneError
 from transducer.families import ENCODER_DECODER, FAMILIES
 from transducer.methods import METHODS, build_method, method_class
 from transducer.model import TransducerModel
-from transducer.tensors import IGNORED_LABEL
+from transducer.prepare import PreparationReport, Preparer
+from transducer.tensors import IGNORED_LABEL, Collator
 
 CAUSAL = [name for name, family in FAMILIES.items() if family.kind != ENCODER_DECODER]
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
@@ -216,3 +220,74 @@ def test_prefixes_are_refused_where_they_cannot_be_right(method: str, tmp_path: 
     backbone = load_backbone(str(write_family(tmp_path / "model", "llama")), "float32", device="cpu")
     with pytest.raises(BackboneError, match=f"method '{method}' "):
         build_method(method, backbone, TransducerSettings())
+
+
+PLACES = 512
+"""Of the tiny models whose positions are learned."""
+
+LONG = "int sum() {\n" + "".join(f"    total = total + part{number};\n" for number in range(200)) + '    "<AssertPlaceHolder>";\n}\n'
+
+
+def batch_of_length(backbone: Backbone, source: int, target: int) -> dict[str, torch.Tensor]:
+    """One example whose input and answer have exactly so many tokens."""
+    long = Example("long", LONG, "assertEquals(1, total); " * 40, "java")
+    batch = Collator(backbone.pad_token_id)(Preparer(backbone, tiny.TASK, source, target).with_labels([long], PreparationReport()))
+    assert batch["input_ids"].shape == (1, source) and batch["labels"].shape == (1, target)
+    return batch
+
+
+@pytest.mark.parametrize("model_type", [name for name, family in FAMILIES.items() if family.learned_positions])
+@pytest.mark.parametrize("method", ["transducer", "no-graph", "lora", "prompt", "p-tuning", "xprompt", "prompt+adapter"])
+def test_as_many_tokens_as_a_model_has_places_for(method: str, model_type: str, tmp_path: Path) -> None:
+    backbone = load_backbone(str(write_family(tmp_path / "model", model_type)), "float32", device="cpu")
+    assert backbone.model.config.max_position_embeddings == PLACES
+    model, target = build_method(method, backbone, TransducerSettings()), 12
+    source = PLACES - model.added_positions - (0 if backbone.encoder_decoder else target - 1)
+    assert (model.added_positions > 0) == (method != "lora")
+    model.require_positions(source, target)
+    batch = batch_of_length(backbone, source, target)
+    with torch.no_grad():
+        assert model(**batch).loss.isfinite()
+    assert model.generate(batch, beams=2, max_new_tokens=target).shape[0] == 1
+    with pytest.raises(BackboneError, match=rf"places for 512 tokens, and 513 are asked for: .*--max-source-tokens {source} or less$"):
+        model.require_positions(source + 1, target)
+    with torch.no_grad(), pytest.raises(IndexError):
+        model(**batch_of_length(backbone, source + 1, target))
+
+
+def test_places_are_counted_for_answers_too_and_for_what_is_read_apart(tmp_path: Path) -> None:
+    bart = load_backbone(str(write_family(tmp_path / "bart", "bart")), "float32", device="cpu")
+    bart.require_positions(PLACES, PLACES)
+    with pytest.raises(BackboneError, match="places for 512 tokens of an answer, and 513 are asked for; give --max-target-tokens 512 or less"):
+        bart.require_positions(64, PLACES + 1)
+    backbone = load_backbone(str(write_family(tmp_path / "gpt2", "gpt2")), "float32", device="cpu")
+    with pytest.raises(BackboneError, match="600 of the answer .*; give less of each"):
+        backbone.require_positions(64, 601)
+    model = build_method("transducer", backbone, TransducerSettings(fusion="prompts+beyond", reach=300))
+    left = PLACES - 300 - model.added_positions - 15
+    model.require_positions(left, 16)
+    with pytest.raises(BackboneError, match=f"300 that the part beyond reads .*, 15 of the answer .*--max-source-tokens {left} or less"):
+        model.require_positions(left + 1, 16)
+
+
+def test_too_long_limits_end_a_command_before_it_makes_a_folder(
+        data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(write_family(tmp_path / "model", "gpt2"))
+    arguments = ["--model", model, "--data", f"file:{data_folder}", "--max-source-tokens", "500", "--max-target-tokens", "16",
+                 "--output", str(tmp_path / "run")]
+    told = f"model {model!r} has places for 512 tokens, and 5"
+    for main, methods in ((train.main, ["--method", "lora"]), (compare.main, ["--methods", "lora"])):
+        assert command_line(main, [*arguments, *methods]) == 1
+        assert told in capsys.readouterr().err
+        assert command_line(main, [*arguments, *methods, "--dry-run"]) == 1
+        assert told in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("model_type", [name for name, family in FAMILIES.items() if not family.learned_positions])
+def test_other_models_take_any_length(model_type: str, tmp_path: Path) -> None:
+    backbone = load_backbone(str(write_family(tmp_path / "model", model_type)), "float32", device="cpu")
+    model, length = build_method("transducer", backbone, TransducerSettings()), PLACES + 40
+    model.require_positions(length, 16)
+    with torch.no_grad():
+        assert model(**batch_of_length(backbone, length, 16)).loss.isfinite()

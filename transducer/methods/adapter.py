@@ -94,6 +94,10 @@ class PromptAndAdapters(BottleneckAdapters):
         self.unit = backbone.embedding_scale * PROMPT_UNIT
         self.prompts = nn.Parameter(sampled_embeddings(backbone, settings.prompts) / self.unit)
 
+    @property
+    def added_positions(self):
+        return self.settings.prompts
+
     def fused(self, input_ids, attention_mask, **graph):
         embeddings, mask = super().fused(input_ids, attention_mask)
         if not self._enabled:

@@ -70,6 +70,10 @@ class NoGraphTwin(OwnTensors, Switch, InputModel):
         if settings.prompts:
             self.prompts = nn.Parameter(sampled_embeddings(backbone, settings.prompts) / self.scale / PROMPT_UNIT)
 
+    @property
+    def added_positions(self):
+        return self.settings.prompts
+
     def fused(self, input_ids, attention_mask, **graph):
         embeddings = self.backbone.model.get_input_embeddings()(input_ids)
         if not self._enabled:

@@ -213,6 +213,10 @@ class PrefixTuning(PeftMethod):
 class PromptsInFront(Switch, PeftMethod, InputModel):
     """Virtual tokens that peft makes and that go in front of the input, where no padding comes between."""
 
+    @property
+    def added_positions(self):
+        return self.settings.tokens
+
     def fused(self, input_ids, attention_mask, **graph):
         embeddings = self.backbone.model.get_input_embeddings()(input_ids)
         if not self._enabled:

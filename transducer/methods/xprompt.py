@@ -76,6 +76,10 @@ class XPrompt(Switch, InputModel):
         self.register_buffer("token_importance", torch.zeros(settings.tokens))
         self._step = self._rewind_to = self._first_cut = self._second_cut = self._window = 0
 
+    @property
+    def added_positions(self):
+        return self.settings.tokens
+
     def fused(self, input_ids, attention_mask, **graph):
         embeddings = self.backbone.model.get_input_embeddings()(input_ids)
         if not self._enabled:
