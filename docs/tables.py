@@ -6,7 +6,8 @@
 A page marks where a table belongs by `<!-- NAME -->` and `<!-- end -->`: the rows of `results/NAME.jsonl`, one line a method.
 `<!-- NAME differences -->` is the table of what `results/NAME.differences.json` says of the methods against the transducer,
 `<!-- NAME budgets -->` of what it says of methods within one budget against the transducer in it. The marks in SIDE_BY_SIDE stand
-for one table of several comparisons, which keeps the methods that it has. A test sees to it that every table is what this makes.
+for one table of several comparisons, which keeps the methods that it has. A test sees to it that every table is what this makes,
+and that a difference that is told with its interval elsewhere on a page is one of a comparison (`without_comparison`).
 """
 from __future__ import annotations
 
@@ -42,6 +43,8 @@ the budget, and is the largest."""
 ABSENT = "–"
 
 MARKED = re.compile(r"(<!-- (?P<mark>[^>]+?) -->\n)(?P<table>.*?)(<!-- end -->)", flags=re.DOTALL)
+
+TOLD = re.compile(r"(?P<difference>\d+\.(?P<decimals>\d+))\s+\[(?P<low>[−+]?[\d.]+),\s+(?P<high>[−+]?[\d.]+)\]")
 
 
 def main() -> int:
@@ -85,6 +88,25 @@ def filled(page: str) -> str:
 def marks(page: str) -> list[str]:
     """The tables that a page has."""
     return [match["mark"] for match in MARKED.finditer(page)]
+
+
+def without_comparison(page: str) -> list[str]:
+    """What a page says of differences with their intervals, between its tables, that no comparison in `results` says.
+
+    A sentence says which of two is ahead, so a difference may stand there the other way round.
+    """
+    entries = [entry for path in RESULTS.glob("*.differences.json") for metrics in _told(path.name.partition(".")[0]).values()
+               for entries in metrics.values() for entry in entries]
+    measured = {digits: {_figures(sign, entry, digits) for entry in entries for sign in (1, -1)} for digits in (1, 2, 3)}
+    return [match[0] for match in TOLD.finditer(MARKED.sub("", page))
+            if tuple(float(match[name].replace("−", "-")) for name in ("difference", "low", "high"))
+            not in measured[len(match["decimals"])]]
+
+
+def _figures(sign: int, entry: dict, digits: int) -> tuple[float, ...]:
+    """A difference and its interval as they are rounded, by their size, from below to above."""
+    ends = sorted(sign * entry[end] for end in ("low", "high"))
+    return tuple(float(f"{value:.{digits}f}") for value in (abs(entry["difference"]), *ends))
 
 
 def _table(mark: str, before: str) -> str:

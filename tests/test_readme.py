@@ -147,6 +147,18 @@ def test_a_changed_figure_in_a_table_is_found_and_mended(tables: ModuleType) -> 
     assert wrong != page and tables.filled(wrong) == page
 
 
+def test_every_difference_told_with_an_interval_is_one_of_a_comparison(tables: ModuleType) -> None:
+    for page in tables.PAGES:
+        assert not tables.without_comparison(page.read_text(encoding="utf-8")), page
+
+
+def test_a_changed_difference_is_found(tables: ModuleType) -> None:
+    page = tables.PAGES[0].read_text(encoding="utf-8")
+    told = tables.TOLD.search(tables.MARKED.sub("", page))
+    wrong = page.replace(told[0], f"9{told[0]}")
+    assert tables.without_comparison(wrong) == [f"9{told[0]}"] * page.count(told[0])
+
+
 def test_quoted_embedded_figures_are_of_the_examples_made_today(cache_of_the_session: Path) -> None:
     """With the tested versions of the packages that the examples are mined from."""
     from tasks import get_task, load_source

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = CommandParser(prog="python -m transducer.compare", description=__doc__.splitlines()[0])
+    parser = CommandParser(prog="python -m transducer.compare", usage="%(prog)s [OPTION ...]", description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=Path, metavar="FILE", help="recipe: a YAML file of the settings below")
     add_options(parser, CompareSettings)
     arguments = sys.argv[1:] if arguments is None else arguments

@@ -7,9 +7,10 @@ from __future__ import annotations
 import argparse
 import math
 import typing
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import ClassVar
 
 from .errors import ConfigurationError, UnknownNameError
 from .methods import METHODS
@@ -20,7 +21,8 @@ if typing.TYPE_CHECKING:
 
 def option(default, help: str, **metadata):
     """A field with its help text; `metadata` may hold `choices`, `minimum`, `maximum`, `or_zero`, with which 0 is taken
-    whatever the minimum, and `specification`: what stands behind a colon is not part of the choice."""
+    whatever the minimum, `specification`: what stands behind a colon is not part of the choice, and `told`: another field's
+    help has the choices."""
     return field(default=default, metadata={"help": help, **metadata})
 
 
@@ -32,6 +34,8 @@ class NoSettings:
 @dataclass(frozen=True)
 class TransducerSettings:
     """What makes up a transducer; saved with it."""
+
+    heading: ClassVar[str] = "transducer"
 
     fusion: str = option("attention+aligned+residual+prompts+scales+bottlenecks", "fusion parts joined by +, or 'published' (the paper's "
                          "code); without scales and bottlenecks nothing behind the input is changed")
@@ -64,17 +68,50 @@ class TransducerSettings:
 
 
 @dataclass(frozen=True)
-class RunSettings(TransducerSettings):
-    """Settings of a run, which is one method with one seed; what the commands that train have in common."""
+class ExampleSettings:
+    """What is learned from."""
+
+    heading: ClassVar[str] = "task and examples"
 
     task: str = option("assert", "the task to adapt to")
     data: str = option("embedded", "where examples come from: embedded, file:FOLDER with train, valid and test, mine:PATH of a source tree, or "
                        "hub:ID[:CONFIGURATION][@REVISION]")
     columns: tuple[str, ...] = option((), "columns of file or hub data whose names are others: source=NAME target=NAME ...")
     language: str = option("", "language of data rows without a 'language' field; empty: the task's default")
+    train_limit: int = option(3000, "training examples used at most; 0: all", minimum=0)
+    valid_limit: int = option(200, "validation examples used at most; 0: all", minimum=0)
+    test_limit: int = option(300, "test examples used at most; 0: all", minimum=0)
+    decontaminate: float = option(0.0, "removes training and validation examples that are near duplicates of test examples: "
+                                  "Jaccard index of token 5-grams from which two are; 0: none, they are only counted",
+                                  minimum=0.0, maximum=1.0)
+    max_source_tokens: int = option(0, "longest input in tokens; 0: as a saved transducer was trained, or the task's; the paper: 400", minimum=16, or_zero=True)
+    max_target_tokens: int = option(0, "longest target in tokens; 0: likewise; the paper: 150", minimum=4, or_zero=True)
+    overlong: str = option("truncate", "what becomes of longer examples; error ends the run, skip leaves them out, both counted",
+                           choices=("truncate", "skip", "error"))
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What is adapted, and how it computes."""
+
+    heading: ClassVar[str] = "model"
+
     model: str = option("codet5-tiny", "backbone: a short name (codet5-tiny, smollm2-135m), a folder, or a hub id")
     revision: str = option("", "revision of a hub model")
-    output: str = option("", "the run folder; empty: runs/TASK")
+    precision: str = option("auto", "arithmetic: auto measures which is faster", choices=("auto", "float32", "bfloat16"))
+    quantize: str = option("none", "bits of the frozen weights; 8bit and 4bit need bitsandbytes (the extra 'quantized')",
+                           choices=("none", "8bit", "4bit"))
+    device_map: str = option("", "spreads a backbone that is too large for one device: auto, balanced, balanced_low_0, sequential, "
+                             "or a JSON file of {module: device}, devices cpu, disk or a GPU's number")
+    gradient_checkpointing: bool = option(False, "compute the frozen layers again in the backward pass: less memory, same gradients")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How the trained part is trained."""
+
+    heading: ClassVar[str] = "training"
+
     epochs: float = option(1.0, "passes over the training examples; the paper: 1", minimum=0.0)
     batch_size: int = option(8, "examples a step and process; the paper: 8", minimum=1)
     learning_rate: float = option(0.0, "AdamW's; 0: the default of each method, that of a transducer lower for several epochs", minimum=0.0)
@@ -86,23 +123,16 @@ class RunSettings(TransducerSettings):
                               "of the best validation are kept", minimum=0)
     patience: int = option(0, "validations without a lower loss after which training stops; 0: it goes on to its end", minimum=0)
     seed: int = option(0, "seed of the first run", minimum=0)
-    train_limit: int = option(3000, "training examples used at most; 0: all", minimum=0)
-    valid_limit: int = option(200, "validation examples used at most; 0: all", minimum=0)
-    test_limit: int = option(300, "test examples used at most; 0: all", minimum=0)
-    decontaminate: float = option(0.0, "removes training and validation examples that are near duplicates of test examples: "
-                                  "Jaccard index of token 5-grams from which two are; 0: none, they are only counted",
-                                  minimum=0.0, maximum=1.0)
-    max_source_tokens: int = option(0, "longest input in tokens; 0: as a saved transducer was trained, or the task's; the paper: 400", minimum=16, or_zero=True)
-    max_target_tokens: int = option(0, "longest target in tokens; 0: likewise; the paper: 150", minimum=4, or_zero=True)
-    overlong: str = option("truncate", "what becomes of longer examples; error ends the run, skip leaves them out, both counted",
-                           choices=("truncate", "skip", "error"))
+
+
+@dataclass(frozen=True)
+class RunSettings(ExampleSettings, ModelSettings, TrainingSettings, TransducerSettings):
+    """Settings of a run, which is one method with one seed; what the commands that train have in common."""
+
+    heading: ClassVar[str] = "run"
+
+    output: str = option("", "the run folder; empty: runs/TASK")
     beams: int = option(0, "beams in generation; 0: the task's; the paper: 2", minimum=0)
-    precision: str = option("auto", "arithmetic: auto measures which is faster", choices=("auto", "float32", "bfloat16"))
-    quantize: str = option("none", "bits of the frozen weights; 8bit and 4bit need bitsandbytes (the extra 'quantized')",
-                           choices=("none", "8bit", "4bit"))
-    device_map: str = option("", "spreads a backbone that is too large for one device: auto, balanced, balanced_low_0, sequential, "
-                             "or a JSON file of {module: device}, devices cpu, disk or a GPU's number")
-    gradient_checkpointing: bool = option(False, "compute the frozen layers again in the backward pass: less memory, same gradients")
     engine: str = option("auto", "graph engine: dgl, or torch with the same numbers; auto: dgl where it can be used",
                          choices=("auto", "dgl", "torch"))
     dry_run: bool = option(False, "print what memory the run needs and load no weights")
@@ -130,10 +160,12 @@ class RunSettings(TransducerSettings):
 class TrainSettings(RunSettings):
     """Settings of `python -m transducer.train`."""
 
+    heading: ClassVar[str] = "methods"
+
     method: str = option("transducer", "what to train: NAME, or NAME:FIELD=VALUE,... with settings of the method",
                          choices=tuple(METHODS), specification=True)
     baselines: tuple[str, ...] = option((), "further methods, trained on the same data; as --method",
-                                        choices=tuple(METHODS), specification=True)
+                                        choices=tuple(METHODS), specification=True, told=True)
     resume: bool = option(False, "go on with the run in the output folder from its last checkpoint")
     overwrite: bool = option(False, "replace the run in the output folder")
     seeds: int = option(1, "runs per method, with seeds seed, seed + 1, ...", minimum=1)
@@ -153,24 +185,42 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def in_groups(settings: type) -> dict[str, list[Field]]:
+    """The fields by the `heading` of the class that has them, those of the class itself first and of its bases in their order."""
+    found: dict[str, list[Field]] = {}
+    left = {entry.name: entry for entry in fields(settings)}
+    for kind in settings.__mro__:
+        own = [left.pop(name) for name in kind.__dict__.get("__annotations__", ()) if name in left]
+        if own:
+            found.setdefault(kind.__dict__.get("heading", "settings"), []).extend(own)
+    return found
+
+
 def add_options(parser: argparse.ArgumentParser, settings: type, only: tuple[str, ...] = ()) -> None:
-    """One flag per field, or for the fields in `only`. A flag that is not given leaves no attribute, so that a recipe
-    file can fill it."""
+    """One flag per field, or for the fields in `only`, in the groups of `in_groups`. A flag that is not given leaves no
+    attribute, so that a recipe file can fill it."""
     kinds = typing.get_type_hints(settings)
-    for entry in fields(settings):
-        if only and entry.name not in only:
-            continue
-        kind, choices = kinds[entry.name], entry.metadata.get("choices")
-        default = " ".join(entry.default) if isinstance(entry.default, tuple) else entry.default
-        listed = f"; one of: {', '.join(choices)}" if choices else ""
-        text = f"{entry.metadata['help']}{listed} (default: {default if default not in ('', ()) else 'nothing'})".replace("%", "%%")
-        arguments: dict = {"dest": entry.name, "default": argparse.SUPPRESS, "help": text}
-        if kind is bool:
-            parser.add_argument(_flag(entry.name), action="store_true", **arguments)
-        elif typing.get_origin(kind) is tuple:
-            parser.add_argument(_flag(entry.name), nargs="*", metavar="NAME", **arguments)
-        else:
-            parser.add_argument(_flag(entry.name), type=kind, metavar="NAME" if choices else _KIND_NAMES[kind], **arguments)
+    for heading, entries in in_groups(settings).items():
+        wanted = [entry for entry in entries if not only or entry.name in only]
+        group = parser.add_argument_group(heading) if wanted else None
+        for entry in wanted:
+            _add_flag(group, entry, kinds[entry.name])
+
+
+def _add_flag(group, entry: Field, kind: type) -> None:
+    choices = entry.metadata.get("choices")
+    listed = f"; one of: {', '.join(choices)}" if choices and not entry.metadata.get("told") else ""
+    default = " ".join(entry.default) if isinstance(entry.default, tuple) else entry.default
+    # Nothing, and a switch that is off, go without saying.
+    ending = f" (default: {default})" if default != "" and default is not False else ""
+    text = f"{entry.metadata['help']}{listed}{ending}".replace("%", "%%")
+    arguments: dict = {"dest": entry.name, "default": argparse.SUPPRESS, "help": text}
+    if kind is bool:
+        group.add_argument(_flag(entry.name), action="store_true", **arguments)
+    elif typing.get_origin(kind) is tuple:
+        group.add_argument(_flag(entry.name), nargs="*", metavar="NAME", **arguments)
+    else:
+        group.add_argument(_flag(entry.name), type=kind, metavar="NAME" if choices else _KIND_NAMES[kind], **arguments)
 
 
 def resolve(settings: type, given: dict, recipe: Path | None = None):

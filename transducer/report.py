@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from .commands import CommandParser, command_line
-from .config import RunSettings
+from .config import RunSettings, in_groups
 from .results import read_rows
 
 if TYPE_CHECKING:
@@ -31,10 +32,15 @@ def wide_console(quiet: bool = False) -> Console:
 
 
 def print_settings(console: Console, settings: RunSettings) -> None:
+    """Every setting that has a value, in the groups of `--help`."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading, entries in in_groups(type(settings)).items():
+        values = {entry.name: getattr(settings, entry.name) for entry in entries}
+        pairs = [f"{name}={' '.join(value) if isinstance(value, tuple) else value}" for name, value in values.items()
+                 if value not in ("", ())]
+        table.add_row(heading, Text("  ".join(pairs)))
     console.print("[bold]Settings[/bold]")
-    pairs = [f"{name}={' '.join(value) if isinstance(value, tuple) else value}" for name, value in asdict(settings).items()
-             if value not in ("", ())]
-    console.print("  " + "  ".join(pairs), highlight=False)
+    console.print(Padding(table, (0, 0, 0, 2)))
 
 
 def spread(values: Sequence[float | None], digits: int) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = CommandParser(prog="python -m transducer.train", description=__doc__.splitlines()[0])
+    parser = CommandParser(prog="python -m transducer.train", usage="%(prog)s [OPTION ...]", description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=Path, metavar="FILE", help="recipe: a YAML file of the settings below")
     add_options(parser, TrainSettings)
     given = vars(parser.parse_args(arguments))

@@ -11,10 +11,12 @@ import pytest
 from tests.transducer import tiny
 from transducer import compare, evaluate, export, predict, report, train
 from transducer.commands import CommandParser, command_line
-from transducer.config import GENERATION_FIELDS, TrainSettings, TransducerSettings, add_options, resolve
+from transducer.comparison.settings import CompareSettings
+from transducer.config import GENERATION_FIELDS, TrainSettings, TransducerSettings, add_options, in_groups, resolve
 from transducer.errors import ConfigurationError, UnknownNameError
 from transducer.fusion import DEFAULT_FUSION
 from transducer.methods import METHODS
+from transducer.serving.settings import ServeSettings
 
 COMMANDS = {"train": train, "compare": compare, "evaluate": evaluate, "predict": predict, "export": export, "report": report}
 
@@ -168,6 +170,27 @@ def test_every_field_has_its_help_and_a_default_in_range() -> None:
         assert entry.default is not MISSING and len(entry.metadata["help"]) > 10, entry.name
         if isinstance(entry.default, (int, float)) and not isinstance(entry.default, bool):
             assert "minimum" in entry.metadata, entry.name
+
+
+@pytest.mark.parametrize("settings", [TrainSettings, CompareSettings, ServeSettings])
+def test_every_field_is_in_one_group_with_a_heading(settings: type) -> None:
+    groups = in_groups(settings)
+    names = [entry.name for entries in groups.values() for entry in entries]
+    assert sorted(names) == sorted(entry.name for entry in fields(settings)) and "settings" not in groups
+
+
+def test_a_field_that_a_command_changes_is_among_its_own() -> None:
+    groups = {heading: {entry.name: entry for entry in entries} for heading, entries in in_groups(CompareSettings).items()}
+    assert list(groups) == ["comparison", "run", "task and examples", "model", "training", "transducer"]
+    assert "-comparison" in groups["comparison"]["output"].metadata["help"] and "output" not in groups["run"]
+
+
+def test_help_tells_the_choices_once_and_no_default_that_says_nothing() -> None:
+    parser = CommandParser()
+    add_options(parser, TrainSettings)
+    text = " ".join(parser.format_help().split())
+    assert text.count("mirrored-edges") == 1 and "(default: False)" not in text and "(default: )" not in text
+    assert "examples a step and process; the paper: 8 (default: 8)" in text
 
 
 def test_choices_are_the_tables() -> None:

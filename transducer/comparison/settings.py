@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..config import RunSettings, option
 from ..errors import ConfigurationError
@@ -17,6 +17,8 @@ BUDGET_KINDS = ("params",)
 @dataclass(frozen=True)
 class CompareSettings(RunSettings):
     """Settings of `python -m transducer.compare`."""
+
+    heading: ClassVar[str] = "comparison"
 
     methods: tuple[str, ...] = option(("transducer", "none", "lora", "prefix"), "what to compare: NAME, NAME:FIELD=VALUE,... with "
                                       "settings of the method, NAME:params=N with the largest size of at most N parameters",

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..config import option
 
@@ -9,6 +10,8 @@ from ..config import option
 @dataclass(frozen=True)
 class ServeSettings:
     """What the server listens on, and what it takes from its clients."""
+
+    heading: ClassVar[str] = "server"
 
     host: str = option("127.0.0.1", "address to listen on; 0.0.0.0: every one of this machine")
     port: int = option(8000, "port to listen on; 0: a free one, which is printed", minimum=0, maximum=65535)
