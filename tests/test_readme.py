@@ -1,4 +1,5 @@
-"""The README's commands are run as they stand, with smaller amounts of data where they would take minutes."""
+"""The README's commands are run as they stand, with smaller amounts of data where they would take minutes; those of other pages
+are read."""
 from __future__ import annotations
 
 import importlib.util
@@ -15,8 +16,13 @@ from types import ModuleType
 
 import pytest
 
+from tasks import get_task
 from tests.transducer.tiny_families import write_family
 from tests.warm_commands import WarmCommands
+from transducer.commands import CommandParser
+from transducer.comparison.settings import CompareSettings
+from transducer.config import TrainSettings, add_options, resolve
+from transducer.methods import method_class, parse_specification, without_budget
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -119,6 +125,31 @@ def test_python_examples_run_after_the_commands(place, warm: WarmCommands, tmp_p
     for block in PYTHON_BLOCKS:
         result = subprocess.run([sys.executable, "-c", block], cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
         assert result.returncode == 0, f"{block}\n{result.stderr[-2000:]}"
+
+
+FENCED = re.compile(r"^```\w*\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
+TOLD_COMMANDS = [(path.relative_to(ROOT).as_posix(), line.split(" #")[0].strip())
+                 for path in sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("checkpoints/*/README.md")])
+                 for block in FENCED.findall(path.read_text(encoding="utf-8")) for line in block.replace("\\\n", " ").splitlines()
+                 if line.startswith(("python -m transducer.train ", "python -m transducer.compare "))]
+
+
+@pytest.mark.parametrize(("page", "command"), TOLD_COMMANDS, ids=[f"{page}-{number}" for number, (page, _) in enumerate(TOLD_COMMANDS)])
+def test_commands_of_other_pages_are_understood(page: str, command: str) -> None:
+    """They take minutes to hours: what is tested is that their flags, methods and settings are still there."""
+    words = shlex.split(command)
+    kinds = {"transducer.train": TrainSettings, "transducer.compare": CompareSettings}
+    parser = CommandParser()
+    add_options(parser, kinds[words[2]])
+    settings = resolve(kinds[words[2]], vars(parser.parse_args(words[3:])))
+    settings = settings.for_task(get_task(settings.task))
+    for method in settings.labels() if isinstance(settings, CompareSettings) else settings.methods():
+        base, _ = without_budget(method)
+        method_class(base).make_settings(parse_specification(base)[1], settings.transducer_settings())
+
+
+def test_the_other_pages_have_commands() -> None:
+    assert len(TOLD_COMMANDS) >= 8
 
 
 @pytest.fixture(scope="module")
