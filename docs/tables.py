@@ -7,7 +7,7 @@ A page marks where a table belongs by `<!-- NAME -->` and `<!-- end -->`: the ro
 `<!-- NAME differences -->` is the table of what `results/NAME.differences.json` says of the methods against the transducer,
 `<!-- NAME budgets -->` of what it says of methods within one budget against the transducer in it. The marks in SIDE_BY_SIDE stand
 for one table of several comparisons, which keeps the methods that it has. A test sees to it that every table is what this makes,
-and that a difference that is told with its interval elsewhere on a page is one of a comparison (`without_comparison`).
+and that a difference that the README tells with its interval elsewhere is one of a comparison (`without_comparison`).
 """
 from __future__ import annotations
 
