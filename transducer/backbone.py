@@ -208,13 +208,14 @@ class Backbone:
             raise BackboneError("the fusion part 'beyond' gives a decoder-only model keys and values, which --gradient-checkpointing "
                                 "takes away; leave out one of the two")
 
-    def require_positions(self, source: int, target: int, added: int = 0, apart: int = 0) -> None:
+    def require_positions(self, source: int, target: int, added: int = 0, apart: int = 0, prefix: int = 0) -> None:
         """Raises BackboneError where the model has places for so many tokens only and needs more.
 
         Args:
             source, target: tokens of the longest input and answer.
             added: vectors that the method puts in front of the input.
             apart: tokens that are read apart, in front of them.
+            prefix: what an encoder-decoder has in front of an answer as if it had been read.
         """
         if not self.family.learned_positions:
             return
@@ -223,9 +224,9 @@ class Backbone:
         if not self.encoder_decoder:
             # The last token of an answer is never read.
             counts |= {"that the part beyond reads (--reach)": apart, "of the answer (--max-target-tokens)": target - 1}
-        elif target > places:
-            raise BackboneError(f"model {self.name!r} has places for {places:,} tokens of an answer, and {target:,} are asked for; "
-                                f"give --max-target-tokens {places} or less")
+        elif prefix + target > places:
+            raise BackboneError(f"model {self.name!r} has places for {places - prefix:,} tokens of an answer, and {target:,} are asked "
+                                f"for; give --max-target-tokens {places - prefix} or less")
         excess = sum(counts.values()) - places
         if excess > 0:
             needed = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)

@@ -230,7 +230,7 @@ LONG = "int sum() {\n" + "".join(f"    total = total + part{number};\n" for numb
 
 def batch_of_length(backbone: Backbone, source: int, target: int) -> dict[str, torch.Tensor]:
     """One example whose input and answer have exactly so many tokens."""
-    long = Example("long", LONG, "assertEquals(1, total); " * 40, "java")
+    long = Example("long", LONG, "assertEquals(1, total); " * 120, "java")
     batch = Collator(backbone.pad_token_id)(Preparer(backbone, tiny.TASK, source, target).with_labels([long], PreparationReport()))
     assert batch["input_ids"].shape == (1, source) and batch["labels"].shape == (1, target)
     return batch
@@ -268,6 +268,20 @@ def test_places_are_counted_for_answers_too_and_for_what_is_read_apart(tmp_path:
     model.require_positions(left, 16)
     with pytest.raises(BackboneError, match=f"300 that the part beyond reads .*, 15 of the answer .*--max-source-tokens {left} or less"):
         model.require_positions(left + 1, 16)
+
+
+@pytest.mark.parametrize("model_type", ["bart", "plbart"])
+def test_prefixes_take_places_of_the_answer(model_type: str, tmp_path: Path) -> None:
+    backbone = load_backbone(str(write_family(tmp_path / "model", model_type)), "float32", device="cpu")
+    model = build_method("prefix", backbone, TransducerSettings())
+    target = PLACES - model.settings.tokens
+    model.require_positions(64, target)
+    with torch.no_grad():
+        assert model(**batch_of_length(backbone, 64, target)).loss.isfinite()
+    with pytest.raises(BackboneError, match="places for 502 tokens of an answer, and 503 are asked for; give --max-target-tokens 502 or less"):
+        model.require_positions(64, target + 1)
+    with torch.no_grad(), pytest.raises(IndexError):
+        model(**batch_of_length(backbone, 64, target + 1))
 
 
 def test_too_long_limits_end_a_command_before_it_makes_a_folder(

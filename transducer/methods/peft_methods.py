@@ -209,6 +209,10 @@ class PrefixTuning(PeftMethod):
                                 "model; use prompt or prompt+adapter")
         return PrefixTuningConfig(task_type=self.peft_task, num_virtual_tokens=self.settings.tokens)
 
+    def require_positions(self, source, target):
+        # To the decoder they are tokens that it has read.
+        self.backbone.require_positions(source, target, prefix=self.settings.tokens)
+
 
 class PromptsInFront(Switch, PeftMethod, InputModel):
     """Virtual tokens that peft makes and that go in front of the input, where no padding comes between."""
