@@ -67,7 +67,7 @@ def take(run: Path, name: str) -> None:
     write_json_lines(RESULTS / f"{name}.jsonl", comparison.rows)
     metrics = list(dict.fromkeys((comparison.headline, *(["codebleu"] if "codebleu" in comparison.metrics else []))))
     rows = read_rows(run)
-    asked = {"transducer": comparison.methods}
+    asked = {comparison.reference: comparison.methods, "transducer": comparison.methods}
     asked |= {f"transducer:params={size}": [f"transducer:params={size}", *others] for size, others in BUDGETS.items()
               if f"transducer:params={size}" in comparison.methods}
     found: dict[str, dict[str, list]] = {}
