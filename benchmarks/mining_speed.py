@@ -18,8 +18,9 @@ from contextlib import nullcontext
 
 from tasks import get_task
 from tasks.errors import TaskError
-from tasks.mine.build import _examples, _split
+from tasks.mine.build import split_rows
 from tasks.mine.language_miner import MINERS, miner_of
+from tasks.mine.row_store import RowStore
 from tasks.mine.rows import FILE_TASKS, file_rows, indexed
 from tasks.mine.tree import find_trees
 
@@ -45,10 +46,12 @@ def measure(task: str, options: argparse.Namespace) -> None:
         trees = find_trees(",".join(options.trees))
         index, account = indexed(trees, miner_of(options.language), options.jobs, False)
         times.append(time.perf_counter())
-        rows = file_rows(task, index, account, options.jobs, None, False)
+        rows = RowStore(get_task(task))
+        for row in file_rows(task, index, account, options.jobs, None, False):
+            rows.append(row)
     times.append(time.perf_counter())
     try:
-        _split(_examples(rows, get_task(task)), get_task(task), False)
+        split_rows(rows, False)
     except TaskError as error:
         print(error)
     times.append(time.perf_counter())

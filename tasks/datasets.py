@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .base import Example
@@ -25,9 +25,9 @@ class DatasetSplits:
         description: JSON-ready facts: counts, drops by reason, package versions, how the language was decided.
     """
 
-    train: list[Example]
-    valid: list[Example]
-    test: list[Example]
+    train: Sequence[Example]
+    valid: Sequence[Example]
+    test: Sequence[Example]
     name: str
     content_hash: str
     description: dict[str, Any] = field(default_factory=dict)
@@ -35,11 +35,15 @@ class DatasetSplits:
     @classmethod
     def of(cls, splits: Mapping[str, Sequence[Example]], name: str, description: Mapping[str, Any]) -> DatasetSplits:
         """The data set of `splits`; adds the counts per split to the description."""
-        lists = {split: list(splits[split]) for split in SPLITS}
-        counts = {split: len(examples) for split, examples in lists.items()}
-        return cls(**lists, name=name, content_hash=content_hash(lists), description={"counts": counts, **description})
+        counts = {split: len(splits[split]) for split in SPLITS}
+        return cls(**{split: splits[split] for split in SPLITS}, name=name, content_hash=content_hash(splits),
+                   description={"counts": counts, **description})
 
-    def items(self) -> Iterator[tuple[str, list[Example]]]:
+    def in_memory(self) -> DatasetSplits:
+        """The same with lists of examples, where they were read when they were asked for."""
+        return replace(self, **{split: list(examples) for split, examples in self.items()})
+
+    def items(self) -> Iterator[tuple[str, Sequence[Example]]]:
         """(name, examples) of each split, train first."""
         for split in SPLITS:
             yield split, getattr(self, split)

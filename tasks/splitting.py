@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
+from typing import Any, TypeVar
 
 from .base import Example
 from .datasets import SPLITS
+
+Item = TypeVar("Item")
 
 SHARES = {"train": 0.80, "valid": 0.08, "test": 0.12}
 
@@ -73,16 +76,26 @@ def split_by_module(examples: Sequence[Example]) -> dict[str, list[Example]]:
     return split_by_groups(examples, module_groups(examples), "test_module")
 
 
-def one_split_per_focal(splits: Mapping[str, Sequence[Example]]) -> tuple[dict[str, list[Example]], Counter[str]]:
+def focal_of(example: Example) -> Any:
+    """The focal function of an example."""
+    return example.metadata["focal"]
+
+
+def one_split_per_focal(splits: Mapping[str, Sequence[Item]],
+                        focal: Callable[[Item], Any] = focal_of) -> tuple[dict[str, list[Item]], Counter[str]]:
     """Splits in which no focal function is in two, and counts of the drops.
 
     A function stays where most of its examples are, in the earlier split where two have as many; its others are dropped.
+
+    Args:
+        splits: examples, or whatever stands for them.
+        focal: what tells their focal function.
     """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for split in SPLITS:
         for example in splits[split]:
-            counts[example.metadata["focal"]][split] += 1
-    home = {focal: max(SPLITS, key=lambda split: (found[split], -SPLITS.index(split))) for focal, found in counts.items()}
-    kept = {split: [example for example in splits[split] if home[example.metadata["focal"]] == split] for split in SPLITS}
+            counts[focal(example)][split] += 1
+    home = {name: max(SPLITS, key=lambda split: (found[split], -SPLITS.index(split))) for name, found in counts.items()}
+    kept = {split: [example for example in splits[split] if home[focal(example)] == split] for split in SPLITS}
     lost = sum(len(splits[split]) - len(kept[split]) for split in SPLITS)
     return kept, +Counter({"focal_function_in_other_split": lost})

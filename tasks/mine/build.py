@@ -1,5 +1,7 @@
 """Source trees to a data set: rows, splits without duplicates, and the accounts of all that was looked at.
 
+Texts stay on disk (`row_store`); what is put into splits and counted are the rows' keys.
+
 Files are in one split as a whole, and so are files whose tests or functions have the same names (`tasks.splitting`) and,
 for assertions, the focal functions. The result is the same whatever the number of processes.
 """
@@ -10,9 +12,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
-from ..base import Example, Task
+from ..base import Task
 from ..datasets import SPLITS, DatasetSplits
 from ..decontaminate import THRESHOLD, without_duplicates
 from ..errors import MiningError, TaskLanguageError
@@ -20,6 +24,7 @@ from ..mining import check_accounts
 from ..splitting import groups_by_names, one_split_per_focal, split_of
 from .history import FIX_WORDS, history_rows
 from .language_miner import MINERS, LanguageMiner, miner_of
+from .row_store import RowKey, RowStore, StoredExamples
 from .rows import FILE_TASKS, Account, file_rows, indexed
 from .tree import Tree
 from .workers import default_jobs
@@ -47,7 +52,8 @@ class Order:
 
 
 def build(trees: Sequence[Tree], order: Order, name: str) -> DatasetSplits:
-    """The data set of trees.
+    """The data set of trees; its examples are read from a temporary file when they are asked for
+    (`DatasetSplits.in_memory`).
 
     Raises:
         MiningError: the task cannot be mined; the trees hold no files of the languages, no tests, or too little for three
@@ -59,21 +65,17 @@ def build(trees: Sequence[Tree], order: Order, name: str) -> DatasetSplits:
     if task.name not in MINED_TASKS:
         raise MiningError(f"task {task.name!r} has no examples in source trees; expected one of: {', '.join(MINED_TASKS)}: give "
                           f"data with file:PATH")
-    rows: list[dict[str, Any]] = []
-    accounts = []
-    for miner in _miners(trees, order):
-        found, account = _of_language(trees, miner, order)
-        rows += found
-        accounts.append(account)
+    store = RowStore(task)
+    accounts = [_of_language(trees, miner, order, store) for miner in _miners(trees, order)]
     if task.name == "assert" and not any(account.tests for account in accounts):
         raise _no_tests(trees, accounts)
     drops = sum((account.drops for account in accounts), Counter())
     found = sum(account.found for account in accounts)
-    check_accounts(found, len(rows), drops, name)
-    if not rows:
+    check_accounts(found, len(store), drops, name)
+    if not store:
         raise MiningError(f"{name}: {found} {_what_is_found(task)} were found, and none became an example "
                           f"({_listed(drops) or 'none'}); expected at least three: give larger trees")
-    splits, later = _split(_examples(rows, task), task, order.progress)
+    splits, later = split_rows(store, order.progress)
     drops += later
     check_accounts(found, sum(map(len, splits.values())), drops, name)
     empty = [split for split in SPLITS if not splits[split]]
@@ -81,17 +83,22 @@ def build(trees: Sequence[Tree], order: Order, name: str) -> DatasetSplits:
         raise MiningError(f"{name}: {sum(map(len, splits.values()))} examples, but none for the split {empty[0]!r}, since whole "
                           f"files go into one split and near duplicates are removed ({_listed(drops)}); expected examples from "
                           f"at least three files that are not alike: give larger trees, or several")
-    return DatasetSplits.of(splits, name, _description(trees, order, accounts, splits, found, drops))
+    examples = {split: StoredExamples(store, kept) for split, kept in splits.items()}
+    return DatasetSplits.of(examples, name, _description(trees, order, accounts, splits, found, drops))
 
 
-def _of_language(trees: Sequence[Tree], miner: LanguageMiner, order: Order) -> tuple[list[dict[str, Any]], Account]:
+def _of_language(trees: Sequence[Tree], miner: LanguageMiner, order: Order, store: RowStore) -> Account:
+    """Puts the rows of a language into the store; what was looked at."""
     jobs = order.jobs or default_jobs()
     if order.task.name != "repair":
         index, account = indexed(trees, miner, jobs, order.progress)
-        return file_rows(order.task.name, index, account, jobs, order.limit, order.progress), account
-    account = Account(miner.language)
-    rows = [row for tree in trees for row in history_rows(tree, miner, account, jobs, order.limit, order.progress)]
-    return rows, account
+        rows = file_rows(order.task.name, index, account, jobs, order.limit, order.progress)
+    else:
+        account = Account(miner.language)
+        rows = chain.from_iterable(history_rows(tree, miner, account, jobs, order.limit, order.progress) for tree in trees)
+    for row in rows:
+        store.append(row)
+    return account
 
 
 def _miners(trees: Sequence[Tree], order: Order) -> list[LanguageMiner]:
@@ -120,39 +127,25 @@ def _no_tests(trees: Sequence[Tree], accounts: Sequence[Account]) -> MiningError
                        f"tests as well (several with commas between), or use task 'summarize'")
 
 
-def _examples(rows: Sequence[Mapping[str, Any]], task: Task) -> list[Example]:
-    """Examples with ids that depend on their place and text alone."""
-    seen: Counter[str] = Counter()
-    examples = []
-    for row in rows:
-        facts = row["metadata"]
-        text = f"{facts['file']}:{facts['line']}:{facts.get('commit', '')}:{row['source']}"
-        identity = f"{task.name}-{facts['tree']}-{hashlib.sha256(text.encode('utf-8')).hexdigest()[:10]}"
-        seen[identity] += 1
-        if seen[identity] > 1:
-            identity += f"-{seen[identity]}"
-        examples.append(Example(identity, row["source"], row["target"], row["language"], {**facts, "context": row["context"]}))
-    return examples
-
-
-def _split(examples: list[Example], task: Task, progress: bool) -> tuple[dict[str, list[Example]], Counter[str]]:
+def split_rows(store: RowStore, progress: bool) -> tuple[dict[str, list[RowKey]], Counter[str]]:
+    """The keys of a store in splits, and counts of the drops."""
+    is_assert = store.task.name == "assert"
     names: dict[str, set[str]] = {}
-    for example in examples:
-        facts = example.metadata
-        known = facts["test"].split(".") if task.name == "assert" else [facts["function"]] if task.name == "summarize" else []
-        names.setdefault(facts["file"], set()).update(known)
+    for key in store.keys:
+        known = key.name.split(".") if is_assert else [key.name] if store.task.name == "summarize" else []
+        names.setdefault(key.file, set()).update(known)
     homes = assigned(groups_by_names(names))
-    splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
-    for example in examples:
-        splits[homes[example.metadata["file"]]].append(example)
+    splits: dict[str, list[RowKey]] = {split: [] for split in SPLITS}
+    for key in store.keys:
+        splits[homes[key.file]].append(key)
     drops: Counter[str] = Counter()
-    if task.name == "assert":
-        splits, drops = one_split_per_focal(splits)
-    splits, duplicates = without_duplicates(splits, progress=progress)
+    if is_assert:
+        splits, drops = one_split_per_focal(splits, attrgetter("focal"))
+    splits, duplicates = without_duplicates(splits, progress=progress, source=lambda key: store.example(key).source)
     drops += duplicates
-    if task.name != "assert":
-        held_out = {example.target for split in ("valid", "test") for example in splits[split]}
-        kept = [example for example in splits["train"] if example.target not in held_out]
+    if not is_assert:
+        held_out = {example.target for split in ("valid", "test") for example in StoredExamples(store, splits[split])}
+        kept = [key for key in splits["train"] if store.example(key).target not in held_out]
         drops["train_target_in_valid_or_test"] += len(splits["train"]) - len(kept)
         splits["train"] = kept
     return splits, +drops
@@ -173,16 +166,16 @@ def assigned(groups: Mapping[str, str]) -> dict[str, str]:
     return {file: homes[group] for file, group in groups.items()}
 
 
-def _description(trees: Sequence[Tree], order: Order, accounts: Sequence[Account], splits: Mapping[str, Sequence[Example]],
+def _description(trees: Sequence[Tree], order: Order, accounts: Sequence[Account], splits: Mapping[str, Sequence[RowKey]],
                  found: int, drops: Counter[str]) -> dict[str, Any]:
-    examples = [example for kept in splits.values() for example in kept]
+    keys = [key for kept in splits.values() for key in kept]
     description = {
         "source": "mine", "task": order.task.name,
-        "languages": dict(sorted(Counter(example.language for example in examples).items())),
+        "languages": dict(sorted(Counter(key.language for key in keys).items())),
         "found": found, "found_are": _what_is_found(order.task), "drops": dict(sorted(drops.items())),
         "trees": [{"name": tree.name, "files": len(tree.files), "commit": tree.commit,
                    "skipped": dict(sorted(tree.skipped.items())), "licence_files": list(tree.licences),
-                   "examples": sum(example.metadata["tree"] == tree.name for example in examples)} for tree in trees],
+                   "examples": sum(key.tree == tree.name for key in keys)} for tree in trees],
         "accounts": {account.language: {
             "files": dict(sorted((+account.files).items())), "declarations": account.declarations, "tests": account.tests,
             "files_with_tests": account.files_with_tests, "found": account.found, "not_mined": account.not_mined,
@@ -190,15 +183,11 @@ def _description(trees: Sequence[Tree], order: Order, accounts: Sequence[Account
         "split_by": "whole files, files that share names of tests or functions together", "near_duplicate_threshold": THRESHOLD,
         "limit": order.limit}
     if order.task.name == "assert":
-        description["focal_by"] = _counts(examples, "focal_by")
-        description["confidence"] = _counts(examples, "confidence")
+        description["focal_by"] = dict(Counter(key.focal_by for key in keys).most_common())
+        description["confidence"] = dict(Counter(key.confidence for key in keys).most_common())
     if order.task.name == "repair":
         description["fix_words"] = list(FIX_WORDS)
     return description
-
-
-def _counts(examples: Sequence[Example], field: str) -> dict[str, int]:
-    return dict(Counter(example.metadata[field] for example in examples).most_common())
 
 
 def _what_is_found(task: Task) -> str:

@@ -9,7 +9,7 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def write_folder(folder: Path, dataset: DatasetSplits, facts: Mapping[str, Any])
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write_rows(path: Path, examples: list[Example]) -> None:
+def _write_rows(path: Path, examples: Iterable[Example]) -> None:
     """One row a line; the same rows give the same bytes."""
     with path.open("wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
         for example in examples:

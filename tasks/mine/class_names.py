@@ -27,6 +27,9 @@ NOT_OF_THIS_CLASS = -4
 ANSWERS_KEPT = 4096
 """Of a question for methods, the answers that are kept at hand."""
 
+NAMES_KEPT = 8192
+"""Of a question for one name of a class or type."""
+
 
 class Type(NamedTuple):
     """A type where it was written.
@@ -95,13 +98,13 @@ class Names:
         self.index = index
         self.generics = generics
         self.of_file = lru_cache(maxsize=2000)(self._of_file)
-        self.class_of = lru_cache(maxsize=20000)(self._class_of)
-        self.lineage = lru_cache(maxsize=20000)(self._lineage)
+        self.class_of = lru_cache(maxsize=NAMES_KEPT)(self._class_of)
+        self.lineage = lru_cache(maxsize=NAMES_KEPT)(self._lineage)
         self.members = lru_cache(maxsize=ANSWERS_KEPT)(self._members)
         self.overriding = lru_cache(maxsize=ANSWERS_KEPT)(self._overriding)
         self.methods_named = lru_cache(maxsize=ANSWERS_KEPT)(self._methods_named)
         self.extensions_named = lru_cache(maxsize=ANSWERS_KEPT)(self._extensions_named)
-        self._is_read = lru_cache(maxsize=20000)(self._read_like_a_field)
+        self._is_read = lru_cache(maxsize=NAMES_KEPT)(self._read_like_a_field)
         self._heirs: dict[str, list[str]] | None = None
 
     def _of_file(self, path: str) -> FileNames:
@@ -300,7 +303,7 @@ class Names:
         return None
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=NAMES_KEPT)
 def fit(parameter: str, argument: str) -> float:
     """How well a value of one type fits a parameter of another."""
     parameter, argument = erased(parameter).rpartition(".")[2], erased(argument).rpartition(".")[2]

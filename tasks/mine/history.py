@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from .context import context_of
 from .git import Change, Commit, Contents, Git, NoCheckout
 from .language_miner import (FUNCTION_KINDS, LanguageMiner, Mined, SourceFile, Unparsable,
                              miner_of)
-from .rows import MAX_BYTES, Account
+from .rows import MAX_BYTES, Account, Wanted
 from .tree import Tree
 from .tree_index import TreeIndex
 from .workers import over_chunks
@@ -168,8 +169,8 @@ def _imports(text: str) -> list[str]:
 
 
 def history_rows(tree: Tree, miner: LanguageMiner, account: Account, jobs: int, limit: int | None,
-                 progress: bool) -> list[dict[str, Any]]:
-    """Pairs of a checkout, newest first, at most `limit`; adds to the account.
+                 progress: bool) -> Iterator[dict[str, Any]]:
+    """Pairs of a checkout, newest first, at most `limit`, as they are found; the account is whole after the last.
 
     Raises:
         MiningError: the tree is no git checkout, or git is not on the path.
@@ -182,21 +183,16 @@ def history_rows(tree: Tree, miner: LanguageMiner, account: Account, jobs: int, 
     if not tree.commit:
         raise MiningError(f"source tree {tree.folder}: the git checkout around it tracks none of its files; expected a checkout "
                           f"with a history: clone the repository, or give pairs with file:PATH")
-    rows: list[dict[str, Any]] = []
-    drops: Counter[str] = Counter()
     commits = list(git.commits(PATTERN))
     work = HistoryPass(str(tree.folder), tree.name, miner.language, miner.suffixes)
     looked_at = 0
-    for mined in over_chunks(work, commits, jobs, f"history of {tree.name}", progress):
-        looked_at += mined.found
-        drops += mined.drops
-        rows += mined.rows
-        if limit is not None and len(rows) >= limit:
-            break
-    if limit is not None and len(rows) > limit:
-        drops["over_limit"] += len(rows) - limit
-        rows = rows[:limit]
+    wanted = Wanted(limit)
+    with closing(over_chunks(work, commits, jobs, f"history of {tree.name}", progress)) as chunks:
+        for mined in chunks:
+            looked_at += mined.found
+            account.drops += mined.drops
+            yield from wanted.of(mined.rows, account.drops)
+            if wanted.enough:
+                break
     account.found += looked_at
-    account.drops += drops
     account.not_mined += len(commits) - looked_at
-    return rows

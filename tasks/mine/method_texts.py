@@ -12,7 +12,7 @@ from .member_text import CannotCut, cut
 from .scope import Scope
 from .syntax import CodeTree, Syntax
 
-KEPT = 2000
+KEPT = 500
 
 
 @dataclass(frozen=True)

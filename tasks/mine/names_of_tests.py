@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from .class_names import Names
+from .class_names import NAMES_KEPT, Names
 from .language_miner import Declaration
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -95,7 +95,7 @@ def _subject(names: Names, owner: str, package: str) -> tuple[tuple[str, ...], l
     return (), []
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=NAMES_KEPT)
 def words(name: str) -> tuple[str, ...]:
     """The words of a name, in small letters, without endings."""
     return tuple(stem(word) for word in _WORD.findall(name))

@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -135,29 +136,47 @@ def _declared(outcomes: Iterable[list[tuple[str, list[Declaration] | None]]], ac
 
 
 def file_rows(task: str, index: TreeIndex, account: Account, jobs: int, limit: int | None,
-              progress: bool) -> list[dict[str, Any]]:
-    """Rows of a task in the order of the files, at most `limit`; adds to the account."""
+              progress: bool) -> Iterator[dict[str, Any]]:
+    """Rows of a task in the order of the files, at most `limit`, as they are found; the account is whole after the last."""
     if task == "assert":
         paths = index.files_with_tests()
     else:
         paths = index.files()
     work = RowMaking(index.language, index.roots, None, index, FILE_TASKS[task])
-    rows: list[dict[str, Any]] = []
     looked_at = 0
-    for outcomes in over_chunks(work, paths, jobs, f"mining {index.language}", progress):
-        for outcome, mined in outcomes:
-            looked_at += 1
-            if mined is None:
-                account.files[outcome] += 1
-                account.files[READ] -= 1
-                continue
-            account.found += mined.found
-            account.drops += mined.drops
-            rows += mined.rows
-        if limit is not None and len(rows) >= limit:
-            break
+    wanted = Wanted(limit)
+    with closing(over_chunks(work, paths, jobs, f"mining {index.language}", progress)) as chunks:
+        for outcomes in chunks:
+            for outcome, mined in outcomes:
+                looked_at += 1
+                if mined is None:
+                    account.files[outcome] += 1
+                    account.files[READ] -= 1
+                    continue
+                account.found += mined.found
+                account.drops += mined.drops
+                yield from wanted.of(mined.rows, account.drops)
+            if wanted.enough:
+                break
     account.not_mined = len(paths) - looked_at
-    if limit is not None and len(rows) > limit:
-        account.drops["over_limit"] += len(rows) - limit
-        rows = rows[:limit]
-    return rows
+
+
+@dataclass
+class Wanted:
+    """How many rows are still to come; None for all."""
+
+    left: int | None
+
+    def of(self, rows: Sequence[dict[str, Any]], drops: Counter[str]) -> Sequence[dict[str, Any]]:
+        """Those of `rows` that are still wanted; the others are counted."""
+        if self.left is None:
+            return rows
+        kept = rows[:self.left]
+        self.left -= len(kept)
+        if len(kept) < len(rows):
+            drops["over_limit"] += len(rows) - len(kept)
+        return kept
+
+    @property
+    def enough(self) -> bool:
+        return self.left == 0

@@ -42,7 +42,7 @@ def load(request: Any) -> DatasetSplits:
     except MiningError as error:
         LOG.warning("mined data is not kept: %s; it will be mined again: set TRANSDUCER_CACHE to a folder that can be written to",
                     error)
-    return dataset
+    return dataset.in_memory()
 
 
 def _cached(folder: Path, key: str, request: Any) -> DatasetSplits | None:

@@ -26,7 +26,7 @@ TEXTS_KEPT = 64
 ANSWERS_KEPT = 512
 """Of each question, the answers that are kept at hand."""
 
-NAMES_KEPT = 65536
+NAMES_KEPT = 16384
 """Names of which it is kept at hand whether anything is called so; most that are asked for are of nothing in the trees."""
 
 PAGES_KEPT_KIB = 4096

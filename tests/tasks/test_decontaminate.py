@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
+from datasketch import MinHash, MinHashLSH
 
 from tasks import Example
 from tasks.code_tokens import code_tokens
-from tasks.decontaminate import hashed_shingles, jaccard, near_duplicates, shingles, without_duplicates
+from tasks.decontaminate import BANDS, PERMUTATIONS, ROWS, BandIndex, hashed_shingles, jaccard, near_duplicates, shingles, without_duplicates
 from tasks.splitting import module_groups, one_split_per_focal, split_by_module, split_of
 
 
@@ -60,6 +62,24 @@ def test_the_nearest_is_named() -> None:
     text = words(*range(100))
     assert near_duplicates([text], [words(*range(95)), text, words(*range(98))]) == {0: 1}
     assert near_duplicates([], [text]) == near_duplicates([text], []) == {}
+
+
+def test_bands_propose_what_the_library_proposes() -> None:
+    # Signatures of few different values, so that many share a band: 4 rows of 4 values agree in one pair of 256
+    # so some of 32 bands do in one of nine.
+    def of_library(signature: np.ndarray) -> MinHash:
+        return MinHash(PERMUTATIONS, hashvalues=signature, scheme="affine32")
+
+    generator = np.random.default_rng(3)
+    signatures = generator.integers(0, 4, (200, PERMUTATIONS), dtype=np.uint64)
+    own, library = BandIndex(len(signatures)), MinHashLSH(num_perm=PERMUTATIONS, params=(BANDS, ROWS))
+    for place, signature in enumerate(signatures):
+        own.insert(place, signature)
+        library.insert(place, of_library(signature))
+    found = [own.query(signature) for signature in signatures]
+    assert found == [set(library.query(of_library(signature))) for signature in signatures]
+    assert 2_000 < sum(map(len, found)) < 10_000
+    assert own.query(np.full(PERMUTATIONS, 7, np.uint64)) == set()
 
 
 def test_train_gives_way_to_valid_and_valid_to_test() -> None:

@@ -30,7 +30,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rows_of(folder: Path, task: str = "assert", language: str = "python") -> tuple[list[dict], mine_rows.Account]:
     index, account = mine_rows.indexed(find_trees(str(folder)), miner_of(language), 1, False)
-    return mine_rows.file_rows(task, index, account, 1, None, False), account
+    return list(mine_rows.file_rows(task, index, account, 1, None, False)), account
 
 
 def by_test(rows: list[dict]) -> dict[str, dict]:
@@ -329,7 +329,7 @@ def test_any_number_of_processes_gives_the_same(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("tasks.mine.workers.FEW", 0)
     monkeypatch.setattr("tasks.mine.workers.CHUNK", 2)
     tree = write(tmp_path / "tree", PROJECT)
-    one, two = (build(find_trees(str(tree)), Order(ASSERT, jobs=jobs, progress=False), "mine") for jobs in (1, 2))
+    one, two = (build(find_trees(str(tree)), Order(ASSERT, jobs=jobs, progress=False), "mine").in_memory() for jobs in (1, 2))
     assert one == two
     for name, dataset in (("one", one), ("two", two)):
         write_folder(tmp_path / name, dataset, {})
@@ -352,7 +352,7 @@ def test_a_process_that_dies_is_an_error() -> None:
 def test_a_limit_stops_the_mining(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.mine.workers.CHUNK", 1)
     index, account = mine_rows.indexed(find_trees(str(write(tmp_path, PROJECT))), miner_of("python"), 1, False)
-    rows = mine_rows.file_rows("assert", index, account, 1, 1, False)
+    rows = list(mine_rows.file_rows("assert", index, account, 1, 1, False))
     assert (len(rows), account.found, dict(account.drops), account.not_mined) == (1, 2, {"over_limit": 1}, 2)
 
 

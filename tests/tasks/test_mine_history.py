@@ -44,7 +44,7 @@ def code(**changes: object) -> str:
 def pairs(folder: Path, limit: int | None = None, jobs: int = 1) -> tuple[list[dict], Account]:
     (tree,) = find_trees(str(folder))
     account = Account("python")
-    return history_rows(tree, miner_of("python"), account, jobs, limit, False), account
+    return list(history_rows(tree, miner_of("python"), account, jobs, limit, False)), account
 
 
 @pytest.fixture(scope="module")
