@@ -12,7 +12,7 @@ from .member_text import CannotCut, cut
 from .scope import Scope
 from .syntax import CodeTree, Syntax
 
-KEPT = 500
+KEPT = 2000
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ class RowStore:
         self._seen: dict[str, Counter[int]] = defaultdict(Counter)
         self._file = tempfile.TemporaryFile(prefix="transducer-rows-")
         self._end = 0
+        self._context: tuple[dict[str, Any], str] = {}, "{}"
         weakref.finalize(self, _closed, self._file)
 
     def __len__(self) -> int:
@@ -66,8 +67,10 @@ class RowStore:
     def append(self, row: Mapping[str, Any]) -> None:
         """Adds a row of a miner (`language_miner.Mined`)."""
         facts = row["metadata"]
-        line = json.dumps([self._identity(row), row["source"], row["target"], row["language"],
-                           {**facts, "context": row["context"]}]).encode("ascii") + b"\n"
+        if row["context"] is not self._context[0]:  # rows of one function follow each other, and have one
+            self._context = row["context"], json.dumps(row["context"])
+        own = json.dumps([self._identity(row), row["source"], row["target"], row["language"], facts])
+        line = f"{own}\t{self._context[1]}\n".encode("ascii")
         with _told_lack_of_room():
             if self._file.tell() != self._end:  # something was read since
                 self._file.seek(self._end)
@@ -90,7 +93,9 @@ class RowStore:
         """The row of a key, read."""
         with _told_lack_of_room():  # what was written last leaves its buffer now
             self._file.seek(key.offset)
-        return Example(*json.loads(self._file.readline()))
+        own, context = map(json.loads, self._file.readline().split(b"\t"))
+        own[-1]["context"] = context
+        return Example(*own)
 
 
 def _closed(file: IO[bytes]) -> None:
