@@ -7,7 +7,7 @@ A page marks where a table belongs by `<!-- NAME -->` and `<!-- end -->`: the ro
 `<!-- NAME differences -->` is the table of what `results/NAME.differences.json` says of the methods against the transducer,
 `<!-- NAME budgets -->` of what it says of methods within one budget against the transducer in it. The marks in SIDE_BY_SIDE stand
 for one table of several comparisons, which keeps the methods that it has. A test sees to it that every table is what this makes,
-and that a difference that the README tells with its interval elsewhere is one of a comparison (`without_comparison`).
+and that a difference that a page tells with its interval elsewhere is one of a comparison (`without_comparison`).
 """
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS / "results"
 PAGES = (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md")))
 
-SIDE_BY_SIDE = {"matrices": ("bottlenecks-embedded", "study-asserts", "study-summarization", "study-translation"),
+SIDE_BY_SIDE = {"matrices": ("methods-embedded", "study-asserts", "study-summarization", "study-translation"),
                 "few examples": ("few-asserts-200", "few-summarization-200", "few-translation-200")}
 """Mark -> the comparisons in the table's columns: their test losses, then exact answers and CodeBLEU of the last."""
 

@@ -1,7 +1,7 @@
 """Near duplicates between texts, and their removal from splits.
 
 Two texts are near duplicates when the sets of their token 5-grams have a Jaccard index of at least the threshold. MinHash
-signatures (Broder, 1997) with locality-sensitive hashing from `datasketch` propose pairs; every proposed pair is checked by
+signatures (Broder, 1997) from `datasketch` propose pairs by locality-sensitive hashing; every proposed pair is checked by
 its own index. With 32 bands of 4 rows a pair of index J is proposed with probability 1 - (1 - J^4)^32: of pairs at 0.8 one
 in twenty million is missed, at 0.6 one in eighty. Deterministic. Cost: some 0.15 ms for a text of 1,000 characters, and in memory
 some 2 kB a text of the pool, of whose 5-grams only hashes of 64 bits are kept.
