@@ -10,7 +10,6 @@ changed is one commit's view: a fix may do more than repair, and `fix` may mean 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
