@@ -8,13 +8,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 import torch
 
 from .backbone import LOADERS, Backbone
 from .config import TransducerSettings
 from .errors import BudgetError
-from .methods import build_method, method_class, parse_specification, with_fields
+from .methods import build_method, method_class, parse_specification, with_fields, without_budget
 
 
 class ShapesOnly(Backbone):
@@ -28,6 +29,34 @@ class ShapesOnly(Backbone):
             model = LOADERS[backbone.family.kind].from_config(config)
         super().__init__(model, backbone.tokenizer, backbone.name, backbone.revision, backbone.fingerprint)
         self.quantize, self.device_map, self.computes_twice = backbone.quantize, backbone.device_map, backbone.computes_twice
+
+
+class SizedMethod(NamedTuple):
+    """A method that can be built on a backbone."""
+
+    method: str
+    """As it was asked for, with `params=N` among its settings where its size is chosen."""
+    specification: str
+    """What is built."""
+    budget: int | None
+    """The `N`."""
+
+
+def sized_method(method: str, backbone: Backbone, settings: TransducerSettings) -> SizedMethod:
+    """What is built for a method as it was asked for.
+
+    Raises:
+        UnknownNameError, ConfigurationError, BackboneError: as `build_method` does.
+        BudgetError: even its smallest size has more than `N` parameters.
+    """
+    base, budget = without_budget(method)
+    return SizedMethod(method, sized(base, budget, backbone, settings)[0], budget)
+
+
+def sized(specification: str, budget: int | None, backbone: Backbone, settings: TransducerSettings) -> tuple[str, int]:
+    """(specification within the budget, its trainable parameters)."""
+    chosen = within_budget(specification, budget, backbone, settings) if budget else specification
+    return chosen, parameter_count(chosen, backbone, settings)
 
 
 def parameter_count(specification: str, backbone: Backbone, settings: TransducerSettings) -> int:

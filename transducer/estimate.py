@@ -31,6 +31,7 @@ from torch.utils._pytree import tree_leaves
 
 from .adapted_model import AdaptedModel
 from .backbone import LOADERS, Backbone, backbone_files
+from .budget import sized_method
 from .config import RunSettings
 from .families import STATE_SPACE, family_of
 from .fusion import FusedInput, ReadApart, fusion_parts
@@ -129,6 +130,7 @@ def estimate_memory(specification: str, settings: RunSettings, device: torch.dev
     """The memory that a method's training and generation take.
 
     Args:
+        specification: of the method, with `params=N` for its largest size of at most so many parameters.
         settings: of a run, with what they leave to the task filled in.
         device: where it is to run; the default is where `load_backbone` would put it.
 
@@ -156,6 +158,7 @@ def estimate_memory(specification: str, settings: RunSettings, device: torch.dev
         shapes = {name: model.get_submodule(name).weight.shape for name in quantized}
         if settings.gradient_checkpointing:
             checkpoint_layers(model)
+        specification = sized_method(specification, backbone, settings.transducer_settings()).specification
         adapted = build_method(specification, backbone, settings.transducer_settings(), "torch").train()
         adapted.require_positions(settings.max_source_tokens, settings.max_target_tokens)
     frozen = _frozen_bytes(adapted, backbone, shapes, settings.quantize)

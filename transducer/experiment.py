@@ -9,6 +9,7 @@ from rich.console import Console
 from tasks import Task
 
 from .backbone import Backbone, backbone_for
+from .budget import SizedMethod
 from .config import RunSettings
 from .data import Data
 from .measure import ResultRow
@@ -29,13 +30,15 @@ class Experiment:
         self._unused_backbone: Backbone | None = backbone
         self._shared = SharedData(settings, task, data, backbone, console)
 
-    def run(self, method: str, seed: int, folder: Path) -> ResultRow:
+    def run(self, method: SizedMethod, seed: int, folder: Path) -> ResultRow:
         """Trains and scores one method with one seed; its files go to `folder`."""
         backbone = self._unused_backbone or backbone_for(self._settings)
         self._unused_backbone = None
-        row = SingleRun(self._settings, self._task, self._shared.prepared, backbone, method, seed, folder, self._console,
-                        self._resume).execute()
+        run = SingleRun(self._settings, self._task, self._shared.prepared, backbone, method.specification, seed, folder,
+                        self._console, self._resume)
+        run.row.method, run.row.parameter_budget = method.method, method.budget
+        row = run.execute()
         if row.status != "ok":
             # Whatever was asked to be quiet, and on whichever process it happened.
-            print(f"{method}, seed {seed}: {row.reason}", file=sys.stderr)
+            print(f"{method.method}, seed {seed}: {row.reason}", file=sys.stderr)
         return row

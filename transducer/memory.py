@@ -38,16 +38,18 @@ def dry_run(settings: RunSettings, methods: Sequence[str]) -> None:
             continue
         if settings.json:
             print(json.dumps(estimate.to_dict()))
-        console.print(estimate_table(estimate, settings))
+        console.print(f"{estimate.specification} on {estimate.model}: {estimate.parameters:,} parameters, "
+                      f"{estimate.trained_parameters:,} trained, {estimate.precision}, {estimate.device}; "
+                      f"{settings.batch_size} x {settings.max_source_tokens} tokens",
+                      style="bold", highlight=False, markup=False, soft_wrap=True)
+        console.print(estimate_table(estimate))
 
 
-def estimate_table(estimate: MemoryEstimate, settings: RunSettings) -> Table:
+def estimate_table(estimate: MemoryEstimate) -> Table:
     """Bytes by part, and the peaks."""
     from rich.table import Table
 
-    table = Table(title=f"{estimate.specification} on {estimate.model}: {estimate.parameters:,} parameters, "
-                        f"{estimate.trained_parameters:,} trained, {estimate.precision}, {estimate.device}; "
-                        f"{settings.batch_size} x {settings.max_source_tokens} tokens", title_justify="left")
+    table = Table()
     table.add_column("part")
     table.add_column("MB", justify="right")
     for name, size in estimate.frozen_bytes.items():

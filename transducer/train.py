@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tasks import Task
 
     from .backbone import Backbone
+    from .budget import SizedMethod
     from .experiment import Experiment
     from .measure import ResultRow
 
@@ -58,7 +59,7 @@ def run(settings: TrainSettings) -> int:
     from .memory import told_of_shortage
 
     with told_of_shortage(f"loading model {settings.model!r}", settings.method, settings):
-        backbone = _checked_backbone(settings)
+        backbone, methods = _backbone_and_methods(settings)
     from .experiment import Experiment
 
     folder = open_run(settings) if is_main_process() else Path(settings.output)
@@ -66,7 +67,7 @@ def run(settings: TrainSettings) -> int:
     console.print(f"[bold]Data[/bold] {data.name}: {len(data.train):,} train, {len(data.valid):,} valid, "
                   f"{len(data.test):,} test", highlight=False)
     try:
-        rows = _rows(settings, Experiment(settings, task, data, backbone, console, settings.resume), folder)
+        rows = _rows(settings, methods, Experiment(settings, task, data, backbone, console, settings.resume), folder)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; the same command with --resume goes on from the last checkpoint in {folder}") from None
     if is_main_process():
@@ -74,18 +75,19 @@ def run(settings: TrainSettings) -> int:
     return DONE if all(row.status == "ok" for row in rows) else FAILED
 
 
-def _checked_backbone(settings: TrainSettings) -> Backbone:
-    """The backbone of the first run; what would end every run is found with it before a folder is made."""
+def _backbone_and_methods(settings: TrainSettings) -> tuple[Backbone, list[SizedMethod]]:
+    """The backbone of the first run, and the methods in their sizes; what would end a run is found before a folder is made."""
     from .backbone import backbone_for
-    from .methods import build_method
+    from .budget import sized_method
+    from .gve.engine import check_engine
 
+    check_engine(settings.engine)
     backbone = backbone_for(settings)
     backbone.require_positions(settings.max_source_tokens, settings.max_target_tokens)
-    build_method("transducer", backbone, settings.transducer_settings(), settings.engine)
-    return backbone
+    return backbone, [sized_method(method, backbone, settings.transducer_settings()) for method in settings.methods()]
 
 
-def _rows(settings: TrainSettings, experiment: Experiment, folder: Path) -> list[ResultRow]:
+def _rows(settings: TrainSettings, methods: list[SizedMethod], experiment: Experiment, folder: Path) -> list[ResultRow]:
     """One row for each method and seed; a row that an earlier call finished is read."""
     from .measure import ResultRow
     from .methods import method_class
@@ -93,7 +95,8 @@ def _rows(settings: TrainSettings, experiment: Experiment, folder: Path) -> list
     from .storage import write_json, write_json_lines
 
     rows: list[ResultRow] = []
-    for method in settings.methods():
+    for sized in methods:
+        method = sized.method
         # Without anything trained there is nothing that a seed could change.
         for seed in range(settings.seed, settings.seed + (settings.seeds if method_class(method).default_learning_rate else 1)):
             member = member_folder(folder, settings, method, seed)
@@ -101,7 +104,7 @@ def _rows(settings: TrainSettings, experiment: Experiment, folder: Path) -> list
             if settings.resume and finished.exists():
                 rows.append(ResultRow(**json.loads(finished.read_text(encoding="utf-8"))))
                 continue
-            rows.append(row := experiment.run(method, seed, member))
+            rows.append(row := experiment.run(sized, seed, member))
             if is_main_process():
                 if row.status == "ok":
                     write_json(finished, row.to_dict())

@@ -105,6 +105,9 @@ def test_a_dry_run_prints_a_table_and_makes_nothing(
     (row,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert row["specification"].startswith("lora:rank=") and 0 < row["trained_parameters"] <= 3000
     assert row["training_peak_bytes"] > row["frozen_bytes"]["float32"] > 0
+    assert command_line(train.main, [*arguments, "--method", "lora:params=3000", "--json"]) == 0
+    trained = json.loads(capsys.readouterr().out)
+    assert all(trained[name] == row[name] for name in ("specification", "trained_parameters", "frozen_bytes"))
     assert not (tmp_path / "run").exists()
 
 

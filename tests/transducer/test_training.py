@@ -219,6 +219,10 @@ def test_resume_and_overwrite_together_are_refused(reference: Path, command: Com
     (["--method", "transduser"], 2, "Did you mean 'transducer'?"),
     (["--baselines", "lora", "prefx"], 2, "Did you mean 'prefix'?"),
     (["--fusion", "attention+alined"], 2, "Did you mean 'aligned'?"),
+    (["--baselines", "none", "lora:rnk=2"], 2, "method 'lora:rnk=2': unknown setting 'rnk'; did you mean 'rank'?"),
+    (["--baselines", "affix"], 1, "affix"),
+    (["--method", "lora:params=3"], 2, "more than the budget of 3; raise the budget to that"),
+    (["--method", "lora:params=few"], 2, "params is 'few', expected a whole number of at least 1"),
     (["--layer", "gatv3"], 2, "Did you mean 'gatv2'?"),
     (["--fusion", "published+prompts"], 2, "'published'"),
     (["--engine", "dlg"], 2, "Did you mean 'dgl'?"),
@@ -291,6 +295,16 @@ def test_the_table_has_a_line_for_each_method(comparison: Path) -> None:
     assert len({line.count("|") for line in lines}) == 1
     assert "±" in lines[1] and "±" not in lines[2]
     assert "prefix: peft's prefixes reach only the decoder" in table
+
+
+def test_a_method_is_trained_in_its_largest_size_within_a_budget(command: Command, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    flags = ("--quiet", "--method", "lora:params=3000,dropout=0", "--epochs", "1", "--test-limit", "2")
+    assert command(output, *flags) == 0
+    (row,) = rows_of(output)
+    assert row.method == "lora:params=3000,dropout=0" and row.specification.startswith("lora:dropout=0,rank=")
+    assert row.parameter_budget == 3000 and 2000 < row.trainable_parameters <= 3000
+    assert command(output, *flags, "--resume") == 0 and rows_of(output) == [row]
 
 
 def test_a_method_that_fails_is_a_row_and_the_others_finish(

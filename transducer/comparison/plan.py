@@ -4,8 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..backbone import Backbone
-from ..budget import parameter_count, within_budget
-from ..config import TransducerSettings
+from ..budget import sized
 from ..errors import BudgetError, TransducerError, UnknownNameError
 from ..methods import method_class, parse_specification, without_budget
 from .settings import CompareSettings
@@ -70,9 +69,3 @@ def plan_methods(settings: CompareSettings, backbone: Backbone) -> list[PlannedM
     if len(misfits) == len(planned):
         raise min(misfits, key=lambda error: error.smallest)
     return planned
-
-
-def sized(base: str, budget: int | None, backbone: Backbone, settings: TransducerSettings) -> tuple[str, int]:
-    """(specification within the budget, its trainable parameters)."""
-    specification = within_budget(base, budget, backbone, settings) if budget else base
-    return specification, parameter_count(specification, backbone, settings)

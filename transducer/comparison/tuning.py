@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..backbone import Backbone
+from ..budget import sized
 from ..errors import DependencyError
 from ..methods import method_class, parse_specification, with_fields
 from ..results import check_schema, complete_lines
-from .plan import PlannedMethod, sized
+from .plan import PlannedMethod
 from .settings import CompareSettings
 
 TRIAL_SCHEMA = 1
