@@ -162,8 +162,8 @@ class TrainSettings(RunSettings):
 
     heading: ClassVar[str] = "methods"
 
-    method: str = option("transducer", "what to train: NAME, NAME:FIELD=VALUE,... with settings of the method, or NAME:params=N in its largest size "
-                         "of at most N trained weights",
+    method: str = option("transducer", "what to train: NAME, NAME:FIELD=VALUE,... with settings of the method, or NAME:params=N in its "
+                         "largest size of at most N trained weights",
                          choices=tuple(METHODS), specification=True)
     baselines: tuple[str, ...] = option((), "further methods, trained on the same data; as --method",
                                         choices=tuple(METHODS), specification=True, told=True)

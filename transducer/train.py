@@ -76,7 +76,7 @@ def run(settings: TrainSettings) -> int:
 
 
 def _backbone_and_methods(settings: TrainSettings) -> tuple[Backbone, list[SizedMethod]]:
-    """The backbone of the first run, and the methods in their sizes; what would end a run is found before a folder is made."""
+    """The backbone of the first run, and the methods in their sizes; one that cannot be built is told before a folder is made."""
     from .backbone import backbone_for
     from .budget import sized_method
     from .gve.engine import check_engine
