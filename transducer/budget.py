@@ -5,6 +5,7 @@ formula can drift away from the code.
 """
 from __future__ import annotations
 
+import copy
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
@@ -24,7 +25,8 @@ class ShapesOnly(Backbone):
     embedding_scale = 1.0
 
     def __init__(self, backbone: Backbone):
-        config = backbone.model.config
+        # Its own: a method may change it, and the backbone is to stay as it is.
+        config = copy.deepcopy(backbone.model.config)
         with torch.device("meta"):
             model = LOADERS[backbone.family.kind].from_config(config)
         super().__init__(model, backbone.tokenizer, backbone.name, backbone.revision, backbone.fingerprint)

@@ -16,9 +16,9 @@ SETTINGS = TransducerSettings()
 @pytest.mark.parametrize("method", METHODS_OF_EVERY_FAMILY)
 def test_the_count_is_that_of_the_built_method_and_the_backbone_stays(method: str, model_folder) -> None:
     backbone = load_backbone(str(model_folder), "float32", device="cpu")
-    names = list(backbone.model.state_dict())
+    names, attention = list(backbone.model.state_dict()), backbone.model.config._attn_implementation
     count = parameter_count(method, backbone, SETTINGS)
-    assert list(backbone.model.state_dict()) == names
+    assert list(backbone.model.state_dict()) == names and backbone.model.config._attn_implementation == attention
     assert not any(parameter.requires_grad for parameter in backbone.model.parameters())
     assert count == build_method(method, backbone, SETTINGS).trainable_count()
 
