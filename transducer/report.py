@@ -17,6 +17,7 @@ from rich.text import Text
 from .commands import CommandParser, command_line
 from .config import RunSettings, in_groups
 from .results import read_rows
+from .wide_table import WideTable
 
 if TYPE_CHECKING:
     from .measure import ResultRow
@@ -84,16 +85,14 @@ def _cells(rows: list[ResultRow], metrics: Sequence[str]) -> list[str]:
         spread([row.scores.get(metric) for row in done], 1) for metric in metrics]
 
 
-def results_table(rows: Sequence[ResultRow], metrics: Sequence[str]) -> Table:
+def results_table(rows: Sequence[ResultRow], metrics: Sequence[str]) -> WideTable:
     """One line per method: mean and half range over its seeds. The first line's method is the one adapted."""
     seeds = max(len(group) for group in grouped(rows).values())
     title = f"{rows[0].task} on {rows[0].data}: {rows[0].test_examples} test examples"
-    table = Table(title=title + (f", mean ± half range of {seeds} seeds" if seeds > 1 else ""))
-    table.add_column("method", no_wrap=True)
-    for name in [name for name, _ in COLUMNS] + [metric.replace("_", "\n") for metric in metrics]:
-        table.add_column(name, justify="right", no_wrap=True)
+    table = WideTable(title + (f", mean ± half range of {seeds} seeds" if seeds > 1 else ""),
+                      [name for name, _ in COLUMNS] + [metric.replace("_", "\n") for metric in metrics])
     for method, group in grouped(rows).items():
-        table.add_row(method, *_cells(group, metrics))
+        table.add(method, *_cells(group, metrics))
     return table
 
 

@@ -3,15 +3,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from ..measure import ResultRow
+from ..wide_table import WideTable
 from .conclusions import LOSS
 
 MARKS = {"better": "▲", "worse": "▼", "tie": "tie"}
 
 
-def comparison_tables(rows: Sequence[ResultRow], conclusions: dict) -> list[Table]:
+def comparison_tables(rows: Sequence[ResultRow], conclusions: dict) -> list[WideTable]:
     """What each method costs and scores; and how far it is from the reference, or that the two are a tie."""
     metrics = [entry["name"] for entry in conclusions["metrics"] if entry["name"] != LOSS]
     tables = [_results(rows, conclusions, metrics)]
@@ -26,16 +25,16 @@ def meanings(conclusions: dict) -> list[str]:
             if method["specification"] != method["method"] and method["seeds"]]
 
 
-def _results(rows: Sequence[ResultRow], conclusions: dict, metrics: Sequence[str]) -> Table:
+def _results(rows: Sequence[ResultRow], conclusions: dict, metrics: Sequence[str]) -> WideTable:
     first = rows[0]
-    table = _table(f"{first.task} on {first.data}: {first.test_examples} test examples; mean ± standard deviation over seeds",
-                   ("seeds", "trained\nweights", "kB", "train\ns", "peak\nMB", "test loss\n(nats)", *_headings(metrics)))
+    table = WideTable(f"{first.task} on {first.data}: {first.test_examples} test examples; mean ± standard deviation over seeds",
+                      ("seeds", "trained\nweights", "kB", "train\ns", "peak\nMB", "test loss\n(nats)", *_headings(metrics)))
     for method in conclusions["methods"]:
         done = [row for row in rows if row.method == method["method"] and row.status == "ok"]
         if not done:
-            table.add_row(method["method"], "skipped" if method["skipped"] else "failed")
+            table.add(method["method"], "skipped" if method["skipped"] else "failed")
             continue
-        table.add_row(
+        table.add(
             method["method"], str(len(done)), f"{done[0].trainable_parameters:,}", f"{done[0].artefact_bytes / 1000:,.0f}",
             _mean([row.train_seconds for row in done], 0),
             _mean([row.train_peak_bytes and row.train_peak_bytes / 1e6 for row in done], 0),
@@ -43,23 +42,15 @@ def _results(rows: Sequence[ResultRow], conclusions: dict, metrics: Sequence[str
     return table
 
 
-def _differences(conclusions: dict, metrics: Sequence[str]) -> Table:
+def _differences(conclusions: dict, metrics: Sequence[str]) -> WideTable:
     metrics = [LOSS, *metrics]
-    table = _table(f"difference to {conclusions['reference']}, 95 % interval; ▲ better, ▼ worse, a tie where the interval holds "
-                   f"zero or p after correction is above {conclusions['alpha']}", _headings(metrics))
+    table = WideTable(f"difference to {conclusions['reference']}, 95 % interval; ▲ better, ▼ worse, a tie where the interval holds "
+                      f"zero or p after correction is above {conclusions['alpha']}", _headings(metrics))
     found = {(entry["method"], entry["metric"]): entry for entry in conclusions["comparisons"] if not entry["clean"]}
     for method in conclusions["methods"]:
         cells = [found.get((method["method"], metric)) for metric in metrics]
         if any(cells):
-            table.add_row(method["method"], *(_difference(cell, 3 if metric == LOSS else 1) for cell, metric in zip(cells, metrics)))
-    return table
-
-
-def _table(title: str, headings: Sequence[str]) -> Table:
-    table = Table(title=title)
-    table.add_column("method", overflow="fold", min_width=12)
-    for name in headings:
-        table.add_column(name, justify="right", no_wrap=True)
+            table.add(method["method"], *(_difference(cell, 3 if metric == LOSS else 1) for cell, metric in zip(cells, metrics)))
     return table
 
 
