@@ -7,13 +7,15 @@ A page marks where a table belongs by `<!-- NAME -->` and `<!-- end -->`: the ro
 `<!-- NAME differences -->` is the table of what `results/NAME.differences.json` says of the methods against the transducer,
 `<!-- NAME budgets -->` of what it says of methods within one budget against the transducer in it. The marks in SIDE_BY_SIDE stand
 for one table of several comparisons, which keeps the methods that it has. A test sees to it that every table is what this makes,
-and that a difference that a page tells with its interval elsewhere is one of a comparison (`without_comparison`).
+that a difference that a page tells with its interval elsewhere is one of a comparison (`without_comparison`), and that every loss
+that the README tells is one that was measured (`without_row`).
 """
 from __future__ import annotations
 
 import argparse
 import json
 import re
+import statistics
 from pathlib import Path
 
 from transducer.comparison.conclusions import conclusions
@@ -45,6 +47,9 @@ ABSENT = "–"
 MARKED = re.compile(r"(<!-- (?P<mark>[^>]+?) -->\n)(?P<table>.*?)(<!-- end -->)", flags=re.DOTALL)
 
 TOLD = re.compile(r"(?P<difference>\d+\.(?P<decimals>\d+))\s+\[(?P<low>[−+]?[\d.]+),\s+(?P<high>[−+]?[\d.]+)\]")
+
+LOSS = re.compile(r"(?<![\d.,])\d\.\d{3}(?!\d)")
+"""Losses and their differences, in nats, are told with three decimals, and nothing else is."""
 
 
 def main() -> int:
@@ -101,6 +106,18 @@ def without_comparison(page: str) -> list[str]:
     return [match[0] for match in TOLD.finditer(MARKED.sub("", page))
             if tuple(float(match[name].replace("−", "-")) for name in ("difference", "low", "high"))
             not in measured[len(match["decimals"])]]
+
+
+def without_row(page: str) -> list[str]:
+    """What a page says of losses between its tables that is neither of a row in `results`, of a table's line nor of a comparison."""
+    losses = [[row.test_loss for row in rows if row.test_loss is not None] for path in RESULTS.glob("*.jsonl")
+              for rows in grouped(_rows(path.stem)).values()]
+    entries = [entry for path in RESULTS.glob("*.differences.json") for metrics in _told(path.name.partition(".")[0]).values()
+               for entry in metrics.get("test_loss", [])]
+    measured = [figure for line in losses if line for figure in (statistics.fmean(line), (max(line) - min(line)) / 2, *line)]
+    measured += [abs(entry[key]) for entry in entries for key in ("difference", "low", "high")]
+    known = {f"{figure:.3f}" for figure in measured}
+    return [figure for figure in LOSS.findall(MARKED.sub("", page)) if figure not in known]
 
 
 def _figures(sign: int, entry: dict, digits: int) -> tuple[float, ...]:

@@ -188,6 +188,12 @@ def test_a_changed_difference_is_found(tables: ModuleType) -> None:
     assert tables.without_comparison(README.replace(told, f"9{told}")) == [f"9{told}"] * README.count(told)
 
 
+def test_every_loss_that_the_readme_tells_was_measured(tables: ModuleType) -> None:
+    assert not tables.without_row(README)
+    told = tables.LOSS.search(tables.MARKED.sub("", README))[0]
+    assert tables.without_row(README.replace(told, "9.999")) == ["9.999"] * tables.MARKED.sub("", README).count(told)
+
+
 def test_quoted_embedded_figures_are_of_the_examples_made_today(cache_of_the_session: Path) -> None:
     """With the tested versions of the packages that the examples are mined from."""
     from tasks import get_task, load_source
