@@ -9,6 +9,7 @@
     ├── MissingArtefactError(FileNotFoundError)   no saved transducer or checkpoint where one is expected
     ├── UnknownModelError(KeyError)          a short name that is neither an embedded nor a fetchable model
     ├── MissingModelError(FileNotFoundError) a fetchable model that has not been fetched
+    ├── ExaminationError(ValueError)         models or a corpus that cannot be compared
     └── FetchError(RuntimeError)             a model that cannot be fetched, converted or written
         └── FetchDependencyError(ImportError)    a package that fetching needs is not installed
 """
@@ -44,6 +45,10 @@ class UnknownModelError(CheckpointError, KeyError):
 
 class MissingModelError(CheckpointError, FileNotFoundError):
     """A fetchable model that has not been fetched."""
+
+
+class ExaminationError(CheckpointError, ValueError):
+    """Models or a corpus that cannot be compared."""
 
 
 class FetchError(CheckpointError, RuntimeError):

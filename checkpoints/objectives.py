@@ -91,9 +91,9 @@ def step_objectives(count: int, shares: tuple[float, ...], random: np.random.Gen
     return [infilling[index] for index in random.choice(len(infilling), count, p=weights / weights.sum())]
 
 
-def random_spans(length: int, random: np.random.Generator) -> list[tuple[int, int]]:
-    """Disjoint (start, end) spans that cover `NOISE_DENSITY` of `length`, with gaps of one or more between them."""
-    noise = max(1, round(length * NOISE_DENSITY))
+def random_spans(length: int, random: np.random.Generator, density: float = NOISE_DENSITY) -> list[tuple[int, int]]:
+    """Disjoint (start, end) spans that cover a share `density` of `length`, with gaps of one or more between them."""
+    noise = max(1, round(length * density))
     count = max(1, round(noise / MEAN_SPAN))
     sizes = np.diff(np.concatenate(([0], np.sort(random.choice(np.arange(1, noise), count - 1, replace=False)), [noise])))
     gaps = np.diff(np.concatenate(
@@ -102,8 +102,11 @@ def random_spans(length: int, random: np.random.Generator) -> list[tuple[int, in
     return [(int(start), int(start + size)) for start, size in zip(starts, sizes)]
 
 
-def statement_spans(window: np.ndarray, vocabulary: Vocabulary, random: np.random.Generator) -> list[tuple[int, int]]:
-    """Whole statements of 3 to 40 tokens, at most 84 with their sentinels; none where the window has no statement."""
+def statement_spans(window: np.ndarray, vocabulary: Vocabulary, random: np.random.Generator, most: int = 0) -> list[tuple[int, int]]:
+    """Whole statements of 3 to 40 tokens, at most 84 with their sentinels; none where the window has no statement.
+
+    One to `most` of them, or without it as many as in training.
+    """
     breaks = vocabulary.line_break[window]
     ends = vocabulary.statement_end[window]
     # A statement starts after any boundary, and stops before a line break or after a token that ends it.
@@ -113,7 +116,8 @@ def statement_spans(window: np.ndarray, vocabulary: Vocabulary, random: np.rando
     candidates = np.flatnonzero((sizes >= 3) & (sizes <= LONGEST_STATEMENT))
     if not len(candidates):
         return []
-    wanted = random.integers(1, FEW_STATEMENTS + 1) if random.random() < 0.5 else len(candidates)
+    few = most or (FEW_STATEMENTS if random.random() < 0.5 else 0)
+    wanted = random.integers(1, few + 1) if few else len(candidates)
     spans, room = [], INFILLING.decoder - 12
     for index in random.permutation(candidates)[:wanted]:
         room -= int(sizes[index]) + 1
@@ -165,6 +169,11 @@ def make_example(window: np.ndarray, objective: str, vocabulary: Vocabulary,
     else:
         spans = statement_spans(window, vocabulary, random) if objective == "statements" else []
         source, target = replace_spans(window, spans or random_spans(len(window), random), vocabulary)
+    return padded(source, target, layout)
+
+
+def padded(source: np.ndarray, target: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Encoder input and labels in the lengths of a layout, cut where they are longer."""
     source = source[:layout.encoder - 1]
     # A target that is cut has no end mark: the model must not learn to stop in the middle.
     target = np.append(target, EOS)[:layout.decoder]

@@ -146,8 +146,8 @@ def loss_of(model, source: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def heldout_losses(model, streams: Streams, vocabulary: Vocabulary, windows: int = 16) -> dict[str, float]:
-    """Nats per target token on held-out documents, per stream and objective, with the same corruption every time."""
+def heldout_losses(model, streams: Streams, vocabulary: Vocabulary, windows: int = 16, make=make_example) -> dict[str, float]:
+    """Nats per target token on held-out documents, per stream and objective, with the same corruption every time, by `make`."""
     losses = {}
     for name in streams.names:
         for objective in OBJECTIVES:
@@ -155,7 +155,7 @@ def heldout_losses(model, streams: Streams, vocabulary: Vocabulary, windows: int
             random = np.random.default_rng([1, len(losses)])
             total = count = 0.0
             for first in range(0, len(kept), 32):
-                examples = [make_example(window, objective, vocabulary, random) for window in kept[first:first + 32]]
+                examples = [make(window, objective, vocabulary, random) for window in kept[first:first + 32]]
                 source, labels = _stacked(examples)
                 tokens = int((labels != -100).sum())
                 total += float(loss_of(model, source, labels)) * tokens
