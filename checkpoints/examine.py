@@ -7,10 +7,11 @@ corruption. The work folder is prepared where it is not (see `streams`), with th
 held out by a hash of their text, so what is held out today was so when a model was trained, unless the document was another then.
 An older version of a model is had from the commit that it came with:
 
+    mkdir -p before/e758974
     git archive e758974 checkpoints/codet5-tiny | tar -x -C before/e758974 --strip-components 2
 
 The sections are printed as Markdown; with `--card` they are also put into the README.md of the last model, in place of those
-that it has. Three minutes a model on one core, and five for the corpus.
+that it has. One to two minutes a model on one core, and up to five for the corpus.
 """
 from __future__ import annotations
 
@@ -62,6 +63,9 @@ def examine(models: list[Path], work: Path, data: Path | None, card: bool) -> st
     """The sections of `models`; raises ExaminationError where they cannot be compared."""
     for folder in models:
         require_same_tokenizer(folder, models[-1])
+    if len({folder.name for folder in models}) < len(models):
+        raise ExaminationError(f"two of the folders {', '.join(map(str, models))} have the same name, by which models are told apart; "
+                               "rename one")
     if not (work / "tokenizer").exists():
         PreTrainedTokenizerFast.from_pretrained(models[-1]).save_pretrained(work / "tokenizer")
     prepare(work, data)

@@ -107,3 +107,6 @@ def test_other_tokenizers_and_other_folders_are_refused(work: Path, models: list
     with pytest.raises(SystemExit, match="1"):
         examine.main(["--work", str(work), str(other), str(models[-1])])
     assert "have different tokenizers" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="1"):
+        examine.main(["--work", str(work), str(models[0]), str(models[0])])
+    assert "have the same name" in capsys.readouterr().err
