@@ -30,9 +30,15 @@ def command_line(main: Callable[[list[str] | None], int], arguments: list[str] |
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
-        return main(arguments)
+        code = main(arguments)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt as interruption:
         return _said(str(interruption) or "interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of standard output went away. Python would complain once more when it closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except (UnknownNameError, ConfigurationError) as error:
         return _said(error, BAD_ARGUMENTS)
     except TransducerError as error:

@@ -1,11 +1,14 @@
 """The table of a run's results."""
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from transducer.commands import FAILED
 from transducer.measure import ResultRow
 from transducer.report import footnotes, main, markdown_table
 from transducer.results import read_rows
@@ -71,3 +74,13 @@ def test_the_command_takes_several_runs(capsys: pytest.CaptureFixture[str]) -> N
     assert main([str(RESULTS / "embedded.jsonl"), str(RESULTS / "java.jsonl")]) == 0
     output = capsys.readouterr().out
     assert "| assert | embedded | 3,000 / 300 | prefix |" in output and "- codebleu: codebleu|lib:0.4.0|lang:java" in output
+
+
+def test_a_reader_that_goes_away_ends_the_command_without_a_word(tmp_path: Path) -> None:
+    """As `head` does."""
+    (tmp_path / "results.jsonl").write_bytes((RESULTS / "embedded.jsonl").read_bytes())
+    command = [sys.executable, "-m", "transducer.report", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=RESULTS.parents[1]) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == FAILED
