@@ -8,7 +8,7 @@ A page marks where a table belongs by `<!-- NAME -->` and `<!-- end -->`: the ro
 `<!-- NAME budgets -->` of what it says of methods within one budget against the transducer in it. The marks in SIDE_BY_SIDE stand
 for one table of several comparisons, which keeps the methods that it has. A test sees to it that every table is what this makes,
 that a difference that a page tells with its interval elsewhere is one of a comparison (`without_comparison`), and that every loss
-that the README tells is one that was measured (`without_row`).
+that the README and the page of methods tell is one that was measured (`without_row`).
 """
 from __future__ import annotations
 
@@ -155,7 +155,8 @@ def _side_by_side(names: tuple[str, ...], before: list[str]) -> str:
 
 def _differences(name: str) -> str:
     """What every method has more than the transducer, with the paired 95 % interval and the verdict."""
-    metrics = _told(name)["transducer"]
+    told = _told(name)
+    metrics = told.get("transducer") or next(iter(told.values()))
     methods = list(dict.fromkeys(entry["method"] for entries in metrics.values() for entry in entries))
     cells = [[method, *(_difference(metric, entries, method) for metric, entries in metrics.items())] for method in methods]
     return _lines(["method", *map(metric_name, metrics)], cells)

@@ -188,8 +188,9 @@ def test_a_changed_difference_is_found(tables: ModuleType) -> None:
     assert tables.without_comparison(README.replace(told, f"9{told}")) == [f"9{told}"] * README.count(told)
 
 
-def test_every_loss_that_the_readme_tells_was_measured(tables: ModuleType) -> None:
-    assert not tables.without_row(README)
+def test_every_loss_that_the_readme_and_the_page_of_methods_tell_was_measured(tables: ModuleType) -> None:
+    for page in (README, (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")):
+        assert not tables.without_row(page)
     told = tables.LOSS.search(tables.MARKED.sub("", README))[0]
     assert tables.without_row(README.replace(told, "9.999")) == ["9.999"] * tables.MARKED.sub("", README).count(told)
 
