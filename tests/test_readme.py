@@ -134,15 +134,19 @@ TOLD_COMMANDS = [(path.relative_to(ROOT).as_posix(), line.split(" #")[0].strip()
                  if line.startswith(("python -m transducer.train ", "python -m transducer.compare "))]
 
 
+def settings_of(command: str) -> TrainSettings | CompareSettings:
+    words = shlex.split(command)
+    settings_class = {"transducer.train": TrainSettings, "transducer.compare": CompareSettings}[words[2]]
+    parser = CommandParser()
+    add_options(parser, settings_class)
+    settings = resolve(settings_class, vars(parser.parse_args(words[3:])))
+    return settings.for_task(get_task(settings.task))
+
+
 @pytest.mark.parametrize(("page", "command"), TOLD_COMMANDS, ids=[f"{page}-{number}" for number, (page, _) in enumerate(TOLD_COMMANDS)])
 def test_commands_of_other_pages_are_understood(page: str, command: str) -> None:
     """They take minutes to hours: what is tested is that their flags, methods and settings are still there."""
-    words = shlex.split(command)
-    kinds = {"transducer.train": TrainSettings, "transducer.compare": CompareSettings}
-    parser = CommandParser()
-    add_options(parser, kinds[words[2]])
-    settings = resolve(kinds[words[2]], vars(parser.parse_args(words[3:])))
-    settings = settings.for_task(get_task(settings.task))
+    settings = settings_of(command)
     for method in settings.labels() if isinstance(settings, CompareSettings) else settings.methods():
         base, _ = without_budget(method)
         method_class(base).make_settings(parse_specification(base)[1], settings.transducer_settings())
@@ -150,6 +154,26 @@ def test_commands_of_other_pages_are_understood(page: str, command: str) -> None
 
 def test_the_other_pages_have_commands() -> None:
     assert len(TOLD_COMMANDS) >= 8
+
+
+def test_commands_are_those_that_the_committed_rows_were_made_by() -> None:
+    """Of comparisons whose folder has the name of a table: task, data, model, amounts, seeds, and every method of the table."""
+    compared = []
+    for command in [*(command for _, command in TOLD_COMMANDS), *commands()]:
+        if kind(command) != "transducer.compare":
+            continue
+        settings = settings_of(command)
+        rows = ROOT / "docs" / "results" / f"{Path(settings.output).name}.jsonl"
+        if not rows.exists():
+            continue
+        for row in map(json.loads, rows.read_text(encoding="utf-8").splitlines()):
+            assert (row["task"], row["data"], row["epochs"]) == (settings.task, settings.data, settings.epochs), rows.name
+            assert row["model"] == settings.model, rows.name
+            assert row["train_examples"] == settings.train_limit or not settings.train_limit, rows.name
+            assert row["test_examples"] == settings.test_limit or not settings.test_limit, rows.name
+            assert row["seed"] < settings.seeds and row["method"] in settings.labels(), (rows.name, row["method"])
+        compared.append(rows.stem)
+    assert len(compared) == len(set(compared)) >= 12
 
 
 @pytest.fixture(scope="module")
