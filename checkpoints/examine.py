@@ -100,7 +100,8 @@ def sections(folders: list[Path], streams: Streams, windows: int) -> str:
     return "\n".join(["## Version by version", "",
                       "Nats per target token on held-out documents by objective, as `python -m checkpoints.examine` measures it: "
                       f"{', then '.join(f'`{name}`' for name in models)}. All have the same windows, with gaps of a number and length "
-                      "that every version was trained on, fewer than above.",
+                      "that every version was trained on, fewer than above. A document that read otherwise when a version was trained may have "
+                      "been among what it learned from.",
                       "", *loss_table(losses), "",
                       "## Samples", "",
                       "What the models write into a gap of one statement (`<gap>`), greedily and before anything is adapted; the first "
@@ -133,8 +134,10 @@ def loss_table(losses: dict[str, dict[str, float]]) -> list[str]:
 def _samples(stream: str, models: dict[str, T5ForConditionalGeneration], streams: Streams, vocabulary: Vocabulary) -> list[str]:
     lines, shown = [], 0
     for window in streams.heldout_windows(stream, WINDOW, 100):
+        if shown == SAMPLES:
+            break
         span = gap_of(window, vocabulary)
-        if span is None or shown == SAMPLES:
+        if span is None:
             continue
         shown += 1
         start, end = span
