@@ -158,13 +158,17 @@ class Gate:
 
     def __init__(self, service: Service):
         self._batcher, self._answer = service.batcher, service.batcher._answer
-        self._open, self.reached = threading.Event(), threading.Event()
+        self._open, self._reached = threading.Event(), threading.Event()
         service.batcher._answer = self._held
 
     def _held(self, jobs) -> None:
-        self.reached.set()
+        self._reached.set()
         assert self._open.wait(30)
         self._answer(jobs)
+
+    def wait(self) -> None:
+        """Returns when a batch has come to the gate."""
+        assert self._reached.wait(20)
 
     def open(self) -> None:
         self._open.set()
