@@ -25,11 +25,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from .errors import CorpusError
+
 EMBEDDED_TASK_PACKAGES = ("networkx", "numpy")
 """The packages whose modules the embedded `assert` task is mined from; none of their text is trained on."""
 
 PYTHON_PACKAGE_CHARACTERS = 14_000_000
 """Cap per package and stream, so that no single package makes up most of the Python text."""
+
+METHODS = {"java": "corpus/java_methods.jsonl.gz", "csharp": "corpus/csharp_methods.jsonl.gz"}
+"""Stream -> file of a data folder whose methods it has."""
 
 TASK_FOLDERS = {"java_tests": "assert", "java_summaries": "summarization", "java_translation": "translation",
                 "java_repair": "repair"}
@@ -190,6 +195,15 @@ def source_documents(path: Path) -> Iterator[str]:
         yield PLACEHOLDER_STATEMENT.sub("", row["source"])
 
 
+def require_data(data: Path) -> None:
+    """Raises CorpusError where a data folder lacks a file that `documents` reads."""
+    files = [*METHODS.values(), *(f"{folder}/train.jsonl.gz" for folder in TASK_FOLDERS.values())]
+    missing = [file for file in files if not (data / file).is_file()]
+    if missing:
+        raise CorpusError(f"{data} lacks {', '.join(missing)}; give a folder that holds them, or leave it out: then only the Python "
+                          "of this environment is used")
+
+
 def documents(data: Path | None, index: ContaminationIndex, report: Counter) -> Iterator[tuple[str, str]]:
     """(stream, text) of every document that may be trained on; `report` counts what was kept and dropped."""
     def checked(stream: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -207,7 +221,7 @@ def documents(data: Path | None, index: ContaminationIndex, report: Counter) -> 
         yield stream, text
     if data is None:
         return
-    yield from checked("java", method_documents(data / "corpus" / "java_methods.jsonl.gz"))
-    yield from checked("csharp", method_documents(data / "corpus" / "csharp_methods.jsonl.gz"))
+    for stream, path in METHODS.items():
+        yield from checked(stream, method_documents(data / path))
     for stream, folder in TASK_FOLDERS.items():
         yield from checked(stream, source_documents(data / folder / "train.jsonl.gz"))

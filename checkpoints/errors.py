@@ -9,6 +9,8 @@
     ├── MissingArtefactError(FileNotFoundError)   no saved transducer or checkpoint where one is expected
     ├── UnknownModelError(KeyError)          a short name that is neither an embedded nor a fetchable model
     ├── MissingModelError(FileNotFoundError) a fetchable model that has not been fetched
+    ├── CorpusError(ValueError)              a data folder without what a corpus is made of
+    ├── PretrainingError(ValueError)         a base model that cannot be trained or written as asked
     ├── ExaminationError(ValueError)         models or a corpus that cannot be compared
     └── FetchError(RuntimeError)             a model that cannot be fetched, converted or written
         └── FetchDependencyError(ImportError)    a package that fetching needs is not installed
@@ -45,6 +47,14 @@ class UnknownModelError(CheckpointError, KeyError):
 
 class MissingModelError(CheckpointError, FileNotFoundError):
     """A fetchable model that has not been fetched."""
+
+
+class CorpusError(CheckpointError, ValueError):
+    """A data folder without what a corpus is made of."""
+
+
+class PretrainingError(CheckpointError, ValueError):
+    """A base model that cannot be trained or written as asked."""
 
 
 class ExaminationError(CheckpointError, ValueError):

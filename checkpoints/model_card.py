@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from transformers import T5ForConditionalGeneration
 
+from .errors import PretrainingError
 from .objectives import CONTINUATION, INFILLING, OBJECTIVES, objective_shares
 from .streams import STREAM_SHARES, Streams
 
@@ -19,7 +20,14 @@ STAGES_FILE = "training.json"
 
 
 def write_model_folder(folder: Path, work: Path, model: T5ForConditionalGeneration, streams: Streams) -> None:
-    """Writes `folder` whole or not at all; an older model in its place is replaced."""
+    """Writes `folder` whole or not at all; an older model in its place is replaced.
+
+    Raises:
+        PretrainingError: something else than a model of `pretrain` is in its place.
+    """
+    if folder.exists() and not all((folder / name).is_file() for name in ("config.json", STAGES_FILE)):
+        raise PretrainingError(f"{folder} exists and is no model made by python -m checkpoints.pretrain, so it is not replaced; give "
+                               "--export a new folder, or one of such a model")
     log = [json.loads(line) for line in (work / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     recipe = json.loads((work / "recipe.json").read_text(encoding="utf-8"))
     earlier = work / STAGES_FILE

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
 from .corpus import ContaminationIndex, documents, forbidden_texts
+from .files import write_whole
 from .tokenizer import train_tokenizer
 
 VOCABULARY_SIZE = 12_288
@@ -63,9 +64,7 @@ def prepare(output: Path, data: Path | None) -> None:
         report[f"{stream}: characters per token, times 1000"] = round(
             1000 * sum(map(len, members)) / (report[f"{stream}: train tokens"] + report[f"{stream}: heldout tokens"]))
     save_file(arrays, output / "streams.safetensors")
-    temporary = output / "report.json.tmp"
-    temporary.write_text(json.dumps(dict(sorted(report.items())), indent=1) + "\n", encoding="utf-8")
-    temporary.replace(output / "report.json")
+    write_whole(output / "report.json", json.dumps(dict(sorted(report.items())), indent=1) + "\n")
 
 
 def _sample(texts: dict[str, list[str]]):

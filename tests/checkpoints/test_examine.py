@@ -8,9 +8,10 @@ import pytest
 import torch
 from transformers import T5ForConditionalGeneration
 
-from checkpoints import examine
+from checkpoints import examination, examine
 from checkpoints.objectives import OBJECTIVES, Vocabulary, layout_of
-from checkpoints.pretrain import Recipe, build_model, build_optimizers, descend, heldout_losses, loss_of, training_batch
+from checkpoints.pretrain import Recipe
+from checkpoints.pretraining import build_model, build_optimizers, descend, heldout_losses, loss_of, training_batch
 from checkpoints.streams import Streams
 from tests.checkpoints.tiny_corpus import prepare_tiny_corpus
 
@@ -38,12 +39,12 @@ def models(work: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_the_losses_are_those_of_the_models_and_fall(work: Path, models: list[Path]) -> None:
     streams = Streams(work)
-    text = examine.sections(models, streams, windows=4)
+    text = examination.sections(models, streams, windows=4)
     row = next(line for line in text.splitlines() if line.startswith("| python |"))
     told = [[float(figure) for figure in cell.split(", ")] for cell in row.strip("| ").split(" | ")[1:]]
     for place, folder in enumerate(models):
         model = T5ForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
-        found = heldout_losses(model, streams, Vocabulary.of(streams.tokenizer), 4, examine.known_example)
+        found = heldout_losses(model, streams, Vocabulary.of(streams.tokenizer), 4, examination.known_example)
         assert [cell[place] for cell in told] == [round(found[f"python/{objective}"], 2) for objective in OBJECTIVES]
     assert all(newer < older for older, newer in told)
 
@@ -54,7 +55,7 @@ def test_no_version_is_asked_what_it_never_saw(work: Path, objective: str, gaps:
     vocabulary, random = Vocabulary.of(streams.tokenizer), np.random.default_rng(0)
     counts = []
     for window in streams.heldout_windows("python", layout_of(objective).window, 30):
-        source, labels = examine.known_example(window, objective, vocabulary, random)
+        source, labels = examination.known_example(window, objective, vocabulary, random)
         counts.append(int(np.isin(labels, vocabulary.sentinels).sum()))
         assert (len(source), len(labels)) == (256, 96) and np.isin(source, vocabulary.sentinels).sum() == counts[-1]
     assert 1 <= min(counts) and max(counts) == gaps
@@ -66,8 +67,8 @@ def squeezed(text: str) -> str:
 
 def test_samples_are_held_out_text_with_one_statement_taken_out(work: Path, models: list[Path]) -> None:
     streams = Streams(work)
-    lines = examine.sections(models, streams, windows=1).splitlines()
-    heldout = streams.tokenizer.decode(np.concatenate(streams.heldout_windows("python", examine.WINDOW, 1000)))
+    lines = examination.sections(models, streams, windows=1).splitlines()
+    heldout = streams.tokenizer.decode(np.concatenate(streams.heldout_windows("python", examination.WINDOW, 1000)))
     shown = lines[lines.index("`python`:"):]
     first, last = shown.index("```python"), shown.index("```")
     before, after = "\n".join(shown[first + 1:last]).split("<gap>")
@@ -80,11 +81,11 @@ def test_samples_are_held_out_text_with_one_statement_taken_out(work: Path, mode
 def test_a_gap_is_one_statement_in_the_second_half(work: Path) -> None:
     streams = Streams(work)
     vocabulary = Vocabulary.of(streams.tokenizer)
-    spans = [(window, examine.gap_of(window, vocabulary)) for window in streams.heldout_windows("python", examine.WINDOW, 20)]
+    spans = [(window, examination.gap_of(window, vocabulary)) for window in streams.heldout_windows("python", examination.WINDOW, 20)]
     found = [(window, span) for window, span in spans if span]
     assert found
     for window, (start, end) in found:
-        assert examine.WINDOW // 2 <= start < end <= examine.WINDOW and 6 <= end - start <= 40
+        assert examination.WINDOW // 2 <= start < end <= examination.WINDOW and 6 <= end - start <= 40
         assert "\n" not in streams.tokenizer.decode(window[start:end]).strip("\n")
 
 
@@ -93,20 +94,17 @@ def test_the_card_gets_the_sections_once(work: Path, models: list[Path], capsys:
     card.write_text("# A model\n\nMade.\n", encoding="utf-8")
     for _ in range(2):
         assert examine.main(["--work", str(work), *map(str, models), "--card"]) == 0
-        assert card.read_text(encoding="utf-8") == f"# A model\n\nMade.\n\n{examine.BEGIN}{capsys.readouterr().out.strip()}\n{examine.END}"
+        assert card.read_text(encoding="utf-8") == f"# A model\n\nMade.\n\n{examination.BEGIN}{capsys.readouterr().out.strip()}\n{examination.END}"
 
 
 def test_other_tokenizers_and_other_folders_are_refused(work: Path, models: list[Path], tmp_path: Path,
                                                         capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="1"):
-        examine.main(["--work", str(work), str(tmp_path), str(models[-1])])
+    assert examine.main(["--work", str(work), str(tmp_path), str(models[-1])]) == 1
     assert capsys.readouterr().err.startswith(f"error: {tmp_path} is no folder of a model: it has no tokenizer.json; give folders")
     other = tmp_path / "other"
     other.mkdir()
     (other / "tokenizer.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(SystemExit, match="1"):
-        examine.main(["--work", str(work), str(other), str(models[-1])])
+    assert examine.main(["--work", str(work), str(other), str(models[-1])]) == 1
     assert "have different tokenizers" in capsys.readouterr().err
-    with pytest.raises(SystemExit, match="1"):
-        examine.main(["--work", str(work), str(models[0]), str(models[0])])
+    assert examine.main(["--work", str(work), str(models[0]), str(models[0])]) == 1
     assert "have the same name" in capsys.readouterr().err

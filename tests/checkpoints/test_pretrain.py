@@ -12,8 +12,9 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 import checkpoints
-from checkpoints import pretrain, streams
-from checkpoints.pretrain import Recipe, build_model, build_optimizers, load_checkpoint, rate_factor, save_checkpoint
+from checkpoints import pretrain, pretraining, streams
+from checkpoints.pretrain import Recipe
+from checkpoints.pretraining import build_model, build_optimizers, load_checkpoint, rate_factor, save_checkpoint
 from tests.checkpoints.tiny_corpus import prepare_tiny_corpus
 
 @pytest.fixture(scope="module")
@@ -27,12 +28,12 @@ SMALL = Recipe(width=32, feed_forward=64, heads=2, encoder_layers=1, decoder_lay
 def test_training_lowers_the_loss_resumes_and_exports(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 40
     prepared = streams.Streams(work)
-    vocabulary = pretrain.Vocabulary.of(prepared.tokenizer)
+    vocabulary = pretraining.Vocabulary.of(prepared.tokenizer)
 
     def trained(model, optimizers, first: int, last: int) -> list[float]:
         losses = []
         for step in range(first, last):
-            loss = pretrain.loss_of(model, *pretrain.training_batch(prepared, vocabulary, SMALL, step))
+            loss = pretraining.loss_of(model, *pretraining.training_batch(prepared, vocabulary, SMALL, step))
             loss.backward()
             for optimizer in optimizers.values():
                 optimizer.step()

@@ -10,9 +10,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, MambaConfig, MambaForCausalLM
 
-from checkpoints import pretrain_causal
-from checkpoints.pretrain import load_checkpoint, save_checkpoint
-from checkpoints.pretrain_causal import MIDDLE_MARKS, Recipe, build_model, build_optimizers
+from checkpoints import pretrain_causal, pretraining_causal
+from checkpoints.pretrain_causal import Recipe
+from checkpoints.pretraining import load_checkpoint, save_checkpoint
+from checkpoints.pretraining_causal import MIDDLE_MARKS, build_model, build_optimizers
 from checkpoints.selective_scan import logits_of, selective_scan
 from checkpoints.streams import Streams
 from tests.checkpoints.tiny_corpus import prepare_tiny_corpus
@@ -28,9 +29,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def materials(work: Path):
     streams = Streams(work)
-    tokenizer = pretrain_causal.with_marks(streams.tokenizer)
+    tokenizer = pretraining_causal.with_marks(streams.tokenizer)
     marks = np.array(tokenizer.convert_tokens_to_ids(list(MIDDLE_MARKS)))
-    return streams, tokenizer, pretrain_causal.Vocabulary.of(streams.tokenizer), marks
+    return streams, tokenizer, pretraining_causal.Vocabulary.of(streams.tokenizer), marks
 
 
 # The scan
@@ -71,7 +72,7 @@ def test_a_gap_has_the_form_in_which_tasks_ask(materials) -> None:
     random = np.random.default_rng(0)
     for _ in range(20):
         window = streams.window(60, random)
-        ids = pretrain_causal.with_gap(window, vocabulary, marks, random)
+        ids = pretraining_causal.with_gap(window, vocabulary, marks, random)
         assert len(ids) == 64 and ids[0] == marks[0] and ids[-1] == tokenizer.eos_token_id
         suffix, middle = (int(np.flatnonzero(ids == mark)[0]) for mark in marks[1:])
         answer = ids[middle + 1:-1]
@@ -87,7 +88,7 @@ def test_training_lowers_the_loss_and_resumes_bit_for_bit(materials, tmp_path: P
     def trained(model, optimizers, first: int, last: int) -> list[float]:
         losses = []
         for step in range(first, last):
-            loss = pretrain_causal.loss_of(model, pretrain_causal.training_batch(streams, vocabulary, marks, SMALL, step))
+            loss = pretraining_causal.loss_of(model, pretraining_causal.training_batch(streams, vocabulary, marks, SMALL, step))
             loss.backward()
             for optimizer in optimizers.values():
                 optimizer.step()
@@ -129,8 +130,9 @@ def test_the_command_trains_and_writes_a_folder_that_is_a_backbone(work: Path, t
     entries = [json.loads(line) for line in (work / "causal_log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert entries[-1]["step"] > entries[0]["step"] > 0 and entries[-1]["heldout"].keys() == {"python/text", "python/gap"}
     assert pretrain_causal.main(["--work", str(work), "--export", str(tmp_path / "model")]) == 0
-    with pytest.raises(FileExistsError, match="give --export a new folder"):
-        pretrain_causal.main(["--work", str(work), "--export", str(tmp_path / "model")])
+    capsys.readouterr()
+    assert pretrain_causal.main(["--work", str(work), "--export", str(tmp_path / "model")]) == 1
+    assert capsys.readouterr().err == f"error: {tmp_path / 'model'} exists; give --export a new folder, or remove that one\n"
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype="auto")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
     assert model.dtype == torch.bfloat16 and model.get_input_embeddings().weight.shape[0] == len(tokenizer)

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -83,13 +82,9 @@ def test_help_names_every_option() -> None:
     assert [word for word in words if word not in text] == []
 
 
-def test_help_is_quick() -> None:
-    spent = []
-    for _ in range(3):
-        started = time.monotonic()
-        assert _run("--help").returncode == 0
-        spent.append(time.monotonic() - started)
-    assert min(spent) < 0.5
+def test_help_loads_little() -> None:
+    modules = _modules_after("from cpg.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass")
+    assert not {"torch", "numpy", "networkx", "tree_sitter", "tree_sitter_languages", "tasks", "transducer"} & modules
 
 
 # -------------------------------------------------------------------------------------------------- --output
@@ -223,7 +218,7 @@ def test_a_reader_that_goes_away_is_no_traceback(source: Path) -> None:
 
 def _modules_after(statement: str) -> set[str]:
     command = [sys.executable, "-c", f"{statement}\nimport sys; print(*sys.modules)"]
-    return set(subprocess.run(command, capture_output=True, cwd=ROOT, check=True, text=True).stdout.split())
+    return set(subprocess.run(command, capture_output=True, cwd=ROOT, check=True, text=True).stdout.splitlines()[-1].split())
 
 
 def test_import_is_light() -> None:

