@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
-from transformers.utils import logging as library_logging
 
 from .errors import ExaminationError
 from .files import write_whole
